@@ -1,0 +1,1 @@
+"""The one artefact: an ONNX graph and a card in JSON."""

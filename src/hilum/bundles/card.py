@@ -1,0 +1,228 @@
+"""The card of a bundle: what its network reads, how to feed it, and what it may be trusted with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA = "hilum.bundle/1"
+
+Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Preprocessing(_Part):
+    """From a radiograph to the network's input, as data.
+
+    Attributes:
+        size: (rows, columns) of the input.
+        fit: "squash" resizes both sides on their own; "letterbox" keeps the aspect and pads with
+            black; "centre-crop" keeps the aspect and cuts.
+        value_range: what grey 0 and grey 1 become, linearly.
+        mean: subtracted after that.
+        std: divided by after that.
+        channels: 1, or 3 for a network that wants the grey repeated.
+    """
+
+    size: tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]
+    fit: Literal["squash", "letterbox", "centre-crop"] = "squash"
+    value_range: tuple[float, float] = (0.0, 1.0)
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
+    channels: Literal[1, 3] = 1
+
+    @model_validator(mode="after")
+    def _channels_agree(self) -> Preprocessing:
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) not in (1, self.channels):
+                raise ValueError(f"{name} needs 1 or {self.channels} values")
+        if self.value_range[0] >= self.value_range[1]:
+            raise ValueError("value_range must rise")
+        return self
+
+
+class Calibration(_Part):
+    """probability = sigmoid(slope · logit + intercept) (Platt 1999; slope alone: temperature).
+
+    Attributes:
+        slope: more than 0, so that the order of scores is kept.
+        intercept: shift in log-odds.
+        trusted: False where fewer than 30 positives stood behind it; shown as *uncalibrated*.
+        method: "platt", "temperature", or "pooled" (slope shared by all findings).
+        fitted_on: in words: which rows, and how they were kept from the network.
+    """
+
+    slope: Annotated[float, Field(gt=0)] = 1.0
+    intercept: float = 0.0
+    trusted: bool = False
+    method: Literal["platt", "temperature", "pooled", "none"] = "none"
+    fitted_on: str = ""
+
+
+class OperatingPoint(_Part):
+    """From which calibrated probability the finding is called present.
+
+    Attributes:
+        threshold: at the training prevalence.
+        rule: how it was chosen: "youden", "sensitivity>=0.9", "given".
+        sensitivity: on the rows where it was chosen; None where not measured.
+        specificity: likewise.
+    """
+
+    threshold: Probability = 0.5
+    rule: str = "given"
+    sensitivity: float | None = None
+    specificity: float | None = None
+
+
+class CardFinding(_Part):
+    """One output of the network.
+
+    Attributes:
+        key: in :mod:`hilum.domain.findings`.
+        calibration: from logit to probability.
+        operating_point: from probability to decision.
+        prevalence: share of positives on the rows that calibration was fitted on.
+        positives: number of positives there.
+    """
+
+    key: str
+    calibration: Calibration = Calibration()
+    operating_point: OperatingPoint = OperatingPoint()
+    prevalence: Probability | None = None
+    positives: Annotated[int, Field(ge=0)] | None = None
+
+
+class Graph(_Part):
+    """The ONNX graph and its ends.
+
+    Attributes:
+        file: name inside the bundle.
+        input: name of the input, float32 [batch, channels, rows, columns].
+        logits: name of the output [batch, findings].
+        features: name of the output [batch, width] that the gate measures; None without.
+        cams: name of the output [batch, findings, h, w], contributions to the logits whose mean
+            over h and w plus a bias is the logit; None without.
+        heatmaps: in words, what stands in for class activation maps where there are none.
+    """
+
+    file: str = "model.onnx"
+    input: str = "image"
+    logits: str = "logits"
+    features: str | None = None
+    cams: str | None = None
+    heatmaps: str = "class activation maps (Zhou et al. 2016, eq. 2)"
+
+
+class TrainingData(_Part):
+    """Rows that the network learnt from."""
+
+    name: str
+    images: Annotated[int, Field(ge=0)]
+    patients: Annotated[int, Field(ge=0)] | None = None
+    licence: str
+    citation: str = ""
+    split_digest: str = ""
+
+
+class StartingWeights(_Part):
+    """Weights that training began with."""
+
+    name: str
+    licence: str
+    origin: str
+    sha256: Sha256 | None = None
+
+
+class Result(_Part):
+    """One measured number, with its split and interval.
+
+    Attributes:
+        metric: "AUROC", "AUROC within road", "average precision", "calibration slope", …
+        finding: key, or None for the mean of findings.
+        split: which rows, and what the network had seen of them.
+        value: the number; None when undefined.
+        low: lower end of the interval.
+        high: upper end.
+        level: confidence level of the interval.
+        positives: number of positives.
+        images: number of images.
+        note: method of the interval, seeds, or why the value is undefined.
+    """
+
+    metric: str
+    finding: str | None = None
+    split: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    positives: int | None = None
+    images: int | None = None
+    note: str = ""
+
+
+class Card(_Part):
+    """Everything that a user must know of a bundle; ``card.json`` in the bundle.
+
+    Attributes:
+        schema_: version of this layout.
+        name: lower case, digits and hyphens.
+        version: of the bundle.
+        summary: one sentence.
+        intended_use: what it may be used for.
+        not_for: what it must not be used for.
+        licence: under which the bundle may be passed on.
+        network: the architecture, in words.
+        findings: one an output, in the graph's order.
+        preprocessing: how a radiograph becomes the network's input.
+        graph: the ONNX graph.
+        gate: file with feature statistics (.npz without pickles); None without.
+        data: what it learnt from.
+        start: what training began with.
+        results: measured numbers.
+        provenance: recipe, seeds, versions, as text by name.
+        files: SHA-256 of every other file in the bundle.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
+
+    schema_: Literal["hilum.bundle/1"] = Field(default=SCHEMA, alias="schema")
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
+    summary: str
+    intended_use: str
+    not_for: tuple[str, ...] = ()
+    licence: str
+    network: str = ""
+    findings: Annotated[tuple[CardFinding, ...], Field(min_length=1)]
+    preprocessing: Preprocessing
+    graph: Graph = Graph()
+    gate: str | None = None
+    data: tuple[TrainingData, ...] = ()
+    start: tuple[StartingWeights, ...] = ()
+    results: tuple[Result, ...] = ()
+    provenance: dict[str, str] = {}
+    files: dict[str, Sha256] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Card:
+        keys = [f.key for f in self.findings]
+        if len(set(keys)) != len(keys):
+            raise ValueError("a finding stands twice")
+        for file in (self.graph.file, self.gate, *self.files):
+            if file and ("/" in file or "\\" in file or file.startswith(".")):
+                raise ValueError(f"{file!r} is no plain file name")
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The findings' keys, in the graph's order."""
+        return tuple(f.key for f in self.findings)

@@ -1,0 +1,132 @@
+"""Every error that Hilum raises on purpose.
+
+HilumError
+├── IntakeError            a file could not become a radiograph
+│   ├── NotAnImage         it is something else (text, PDF, a web page, empty)
+│   ├── DamagedFile        it was an image once: cut, overwritten, inconsistent
+│   ├── UnsupportedImage   it is an image of a kind that Hilum does not read
+│   └── InvalidHeader      a header value makes the grey levels undefined
+├── BundleError            a bundle could not be made, found or loaded
+│   ├── UnknownBundle
+│   ├── InvalidCard
+│   └── DigestMismatch     a file differs from what the card says
+├── LabelError             a label table or a split is inconsistent
+│   └── LeakError          a patient stands in two parts of a split
+├── EvaluationError        references and scores that cannot be compared
+├── RecipeError            a training recipe is invalid
+├── RunError               a run cannot start, go on or be resumed
+├── UnknownName            a name that no registry holds
+└── MissingExtra           an optional dependency is not installed
+
+A message says what is wrong, where, what was expected and got, and what to do. It never holds a
+patient's name or number.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HilumError(Exception):
+    """Base of all errors that Hilum raises on purpose; ``code`` is stable and fit for a table."""
+
+    code: ClassVar[str] = "error"
+
+
+class IntakeError(HilumError):
+    """A file could not become a radiograph."""
+
+    code = "unreadable"
+
+
+class NotAnImage(IntakeError):
+    """The file is no image at all: empty, text, a document, a web page."""
+
+    code = "not-an-image"
+
+
+class DamagedFile(IntakeError):
+    """The file is cut, overwritten or inconsistent with its own header."""
+
+    code = "damaged"
+
+
+class UnsupportedImage(IntakeError):
+    """The file is an image of a kind that Hilum does not read."""
+
+    code = "unsupported"
+
+
+class InvalidHeader(IntakeError):
+    """A header value leaves the grey levels or the size of the picture undefined."""
+
+    code = "invalid-header"
+
+
+class BundleError(HilumError):
+    """A bundle could not be made, found or loaded."""
+
+    code = "bundle"
+
+
+class UnknownBundle(BundleError):
+    """No bundle of that name or path exists."""
+
+    code = "unknown-bundle"
+
+
+class InvalidCard(BundleError):
+    """A bundle's card lacks something or contradicts its graph."""
+
+    code = "invalid-card"
+
+
+class DigestMismatch(BundleError):
+    """A bundle's file differs from the digest on its card."""
+
+    code = "digest-mismatch"
+
+
+class LabelError(HilumError):
+    """A label table or a split is inconsistent."""
+
+    code = "labels"
+
+
+class LeakError(LabelError):
+    """A patient stands in two parts of a split."""
+
+    code = "leak"
+
+
+class EvaluationError(HilumError, ValueError):
+    """References and scores that cannot be compared."""
+
+    code = "evaluation"
+
+
+class RecipeError(HilumError):
+    """A training recipe is invalid; the message lists all that is wrong."""
+
+    code = "recipe"
+
+
+class RunError(HilumError):
+    """A run cannot start, go on or be resumed."""
+
+    code = "run"
+
+
+class UnknownName(HilumError, KeyError):
+    """A name that no registry holds; the message lists near matches."""
+
+    code = "unknown-name"
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingExtra(HilumError, ImportError):
+    """An optional dependency is not installed; the message names the extra to install."""
+
+    code = "missing-extra"
