@@ -1,0 +1,272 @@
+"""The folder that a reading run fills."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+import hilum
+from hilum.bundles.card import Card
+from hilum.domain import Reading, Refusal
+from hilum.errors import RunError
+from hilum.report import pictures, tables
+from hilum.report.journal import Journal
+from hilum.report.names import file_stem
+from hilum.report.record import SCHEMA_ID, Drawn, reading_record, refusal_record
+
+_OWN = ".hilum"
+
+
+class BundleLike(Protocol):
+    """What the report needs of a bundle."""
+
+    @property
+    def card(self) -> Card:
+        """Its card."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the card."""
+        ...
+
+
+class OutputFolder:
+    """Writes pictures while a run goes on, and tables and the page when it ends.
+
+    Every file appears whole or not at all. What is finished stands in a journal on disk, so the
+    memory held does not grow with pictures, and a run that was stopped can go on.
+
+    Example:
+        >>> folder = OutputFolder.open(out, bundle=bundle)        # doctest: +SKIP
+        >>> folder.add(folder.draw(reading))                      # doctest: +SKIP
+        >>> page = folder.finish()                                # doctest: +SKIP
+    """
+
+    def __init__(self, out: Path, card: Card, facts: dict[str, Any]) -> None:
+        self.path = out
+        self._card = card
+        self._facts = facts
+        self._own = out / _OWN
+        self._journal = Journal(self._own / "journal.jsonl")
+        self.done: frozenset[str] = frozenset(self._journal.names())
+
+    @classmethod
+    def open(
+        cls,
+        out: Path,
+        *,
+        bundle: BundleLike,
+        prevalence: str = "training",
+        resume: bool = False,
+        title: str | None = None,
+        banner: str | None = None,
+    ) -> OutputFolder:
+        """Begin a run in an empty or new folder, or go on with an earlier one.
+
+        Args:
+            out: the folder.
+            bundle: what reads; a run goes on only with the bundle that it began with.
+            prevalence: ``Reading.prevalence`` of this run; may not change either.
+            resume: go on where an earlier run stopped.
+            title: heading of the page; "Chest radiograph readings" when None.
+            banner: a line that the page shows before everything else, such as "These pictures
+                are drawn by a program".
+
+        Raises:
+            RunError: the folder holds other files, earlier results without ``resume``, or results
+                of another bundle or prevalence; or it cannot be written.
+        """
+        card = bundle.card
+        facts = {
+            "schema": SCHEMA_ID,
+            "bundle": {"name": card.name, "version": card.version, "digest": bundle.digest},
+            "hilum": hilum.__version__,
+            "prevalence": prevalence,
+            "title": title,
+            "banner": banner,
+            "started": _now(),
+        }
+        run = out / _OWN / "run.json"
+        try:
+            earlier = _earlier(out, run)
+            if earlier is not None:
+                _agrees(out, earlier, facts, resume)
+                facts["started"] = earlier["started"]
+            run.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(run.parent / "tmp", ignore_errors=True)
+            for folder in (run.parent / "tmp", out / "previews", out / "heatmaps"):
+                folder.mkdir(exist_ok=True)
+            draft = run.parent / "tmp" / "run.json"
+            draft.write_text(json.dumps(facts), "utf-8")
+            draft.replace(run)
+            return cls(out, card, facts)
+        except OSError as error:
+            raise RunError(
+                f"The output folder {out} cannot be written: {error.strerror}; choose another "
+                f"with -o."
+            ) from error
+
+    def draw(self, item: Reading | Refusal) -> Drawn:
+        """Write the pictures of one image; may be called by several threads at once.
+
+        Args:
+            item: a reading with its radiograph, or a refusal (with it where there is one).
+
+        Returns:
+            What :meth:`add` wants, without pixels.
+
+        Raises:
+            ValueError: a reading without its radiograph.
+            RunError: the disk refuses.
+        """
+        if isinstance(item, Refusal):
+            return self._draw_refusal(item)
+        if item.radiograph is None:
+            raise ValueError(f"{item.source.name}: draw needs the reading's radiograph, got None")
+        shape = item.radiograph.shape
+        stem = file_stem(item.source.name)
+        grey = pictures.preview(item.radiograph)
+        preview = self._picture(f"previews/{stem}.jpg", grey)
+        heatmaps: dict[str, str] = {}
+        for prediction in pictures.shown_findings(item):
+            heatmap = item.heatmap(prediction.finding)
+            if heatmap is not None:
+                heatmaps[prediction.finding] = self._picture(
+                    f"heatmaps/{stem}.{prediction.finding}.jpg",
+                    pictures.overlay(grey, shape, heatmap, prediction),
+                )
+        record = reading_record(item, preview=preview, heatmaps=heatmaps)
+        grids = tuple(pictures.grids(item.heatmaps, shape))
+        return Drawn("reading", item.source.name, record, grids)
+
+    def _draw_refusal(self, item: Refusal) -> Drawn:
+        preview = None
+        if item.radiograph is not None:
+            preview = self._picture(
+                f"previews/{file_stem(item.name)}.jpg", pictures.preview(item.radiograph)
+            )
+        return Drawn("refusal", item.name, refusal_record(item, preview=preview))
+
+    def add(self, drawn: Drawn) -> None:
+        """Enter one drawn image in the journal; called by one thread only.
+
+        Raises:
+            RunError: the image was added before, or the disk refuses.
+        """
+        self._journal.append(drawn)
+
+    def finish(self, *, complete: bool = True) -> Path:
+        """Write the tables and the page from the journal.
+
+        Args:
+            complete: False when the run was stopped before every image had its turn; the page
+                says so.
+
+        Returns:
+            The page.
+
+        Raises:
+            RunError: the disk refuses.
+        """
+        from hilum.report.page import Page
+
+        facts = {**self._facts, "finished": _now(), "complete": complete}
+        facts["counts"] = {
+            "read": self._journal.count("reading"),
+            "refused": self._journal.count("refusal"),
+        }
+        for name, rows in (
+            ("readings.csv", tables.readings_csv),
+            ("refused.csv", tables.refused_csv),
+            ("findings.csv", tables.findings_csv),
+        ):
+            self._text(name, lambda file, rows=rows: tables.write_csv(rows(self._journal), file))
+        self._text("readings.json", lambda file: tables.write_json(facts, self._journal, file))
+        page = Page(self.path, self._card, facts, self._journal)
+        for name, part in page.files():
+            self._text(name, lambda file, part=part: page.write_part(part, file))
+        self._text("report.html", page.write)
+        self._journal.close()
+        shutil.rmtree(self._own / "tmp", ignore_errors=True)
+        return self.path / "report.html"
+
+    def _picture(self, name: str, picture: Any) -> str:
+        data = pictures.jpeg(picture)
+        with self._whole(name) as temporary:
+            temporary.write_bytes(data)
+        return name
+
+    def _text(self, name: str, write: Callable[[TextIO], None]) -> None:
+        # Names of files that are no text in any encoding are written as \udcNN escapes.
+        with (
+            self._whole(name) as temporary,
+            temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+        ):
+            write(file)
+
+    @contextmanager
+    def _whole(self, name: str) -> Iterator[Path]:
+        temporary = self._own / "tmp" / f"{threading.get_ident()}"
+        (self.path / name).parent.mkdir(exist_ok=True)
+        try:
+            yield temporary
+            temporary.replace(self.path / name)
+        except OSError as error:
+            raise RunError(
+                f"{name} could not be written in {self.path}: {error.strerror}; make room or "
+                f"mend the folder, then go on with --resume."
+            ) from error
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _earlier(out: Path, run: Path) -> dict[str, Any] | None:
+    if not out.exists():
+        return None
+    if not out.is_dir():
+        raise RunError(f"{out} is a file, and results need a folder; choose another with -o.")
+    if not run.exists():
+        if any(entry.name != _OWN for entry in os.scandir(out)):
+            raise RunError(
+                f"The folder {out} holds files that are not results of an earlier reading; choose "
+                f"an empty or a new one with -o."
+            )
+        return None
+    try:
+        return json.loads(run.read_text("utf-8"))
+    except ValueError:
+        raise RunError(
+            f"{run} is damaged, so the earlier reading in {out} cannot be continued; choose "
+            f"another folder with -o."
+        ) from None
+
+
+def _agrees(out: Path, earlier: dict[str, Any], now: dict[str, Any], resume: bool) -> None:
+    journal = out / _OWN / "journal.jsonl"
+    if not resume and (journal.exists() and journal.stat().st_size > 0):
+        raise RunError(
+            f"The folder {out} holds results of an earlier reading; go on with --resume, or "
+            f"choose another folder with -o."
+        )
+    for what in ("bundle", "prevalence", "schema"):
+        if resume and earlier.get(what) != now[what]:
+            raise RunError(
+                f"The results in {out} were made with {what} {_say(earlier.get(what))}, and this "
+                f"run has {_say(now[what])}; use the same, or choose another folder with -o."
+            )
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{value['name']} {value['version']} ({value['digest'][:12]}…)"
+    return repr(value)

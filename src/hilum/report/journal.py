@@ -1,0 +1,87 @@
+"""The journal of a run: one line of JSON an image, on disk, so that a run can stop and go on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hilum.errors import RunError
+from hilum.report.record import Drawn
+
+
+class Journal:
+    """An append-only file of finished images; only names and places are held in memory.
+
+    A line that was cut by a crash is dropped when the journal is opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._at: dict[str, dict[str, int]] = {"reading": {}, "refusal": {}}
+        end = self._scan() if path.exists() else 0
+        self._file = path.open("ab")
+        self._file.truncate(end)
+
+    def _scan(self) -> int:
+        end = 0
+        with self.path.open("rb") as file:
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    break
+                self._at[entry["kind"]][entry["record"]["image"]] = end
+                end += len(line)
+        return end
+
+    def __contains__(self, name: str) -> bool:
+        return any(name in places for places in self._at.values())
+
+    def __len__(self) -> int:
+        return sum(len(places) for places in self._at.values())
+
+    def names(self) -> Iterator[str]:
+        """Every finished image."""
+        for places in self._at.values():
+            yield from places
+
+    def count(self, kind: str) -> int:
+        """How many entries of that kind there are."""
+        return len(self._at[kind])
+
+    def append(self, drawn: Drawn) -> None:
+        """Write one image and hand it to the system, so that a killed process loses nothing.
+
+        Raises:
+            RunError: the name is finished already, or the disk refuses.
+        """
+        if drawn.name in self:
+            raise RunError(f"{drawn.name!r} was added twice; every image needs a name of its own.")
+        entry = {"kind": drawn.kind, "record": drawn.record, "grids": drawn.grids}
+        text = json.dumps(entry, allow_nan=False, separators=(",", ":"))
+        at = self._file.seek(0, os.SEEK_END)
+        try:
+            self._file.write(text.encode("ascii") + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise RunError(
+                f"The journal could not be written: {error.strerror}; make room, then go on with "
+                f"--resume."
+            ) from error
+        self._at[drawn.kind][drawn.name] = at
+
+    def entries(self, kind: str) -> Iterator[dict[str, Any]]:
+        """Entries of one kind, sorted by name, read from disk one by one."""
+        with self.path.open("rb") as file:
+            for _, at in sorted(self._at[kind].items()):
+                file.seek(at)
+                yield json.loads(file.readline())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

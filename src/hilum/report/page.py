@@ -1,0 +1,260 @@
+"""The page ``report.html``: one file up to 50 images, beyond that a page with data beside it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from hilum.bundles.card import Card, Result
+from hilum.domain import finding
+from hilum.report.journal import Journal
+from hilum.report.names import file_stem
+from hilum.report.pictures import ENLARGE, RAMP
+
+EMBED_AT_MOST = 50
+"""Images up to which the page holds everything in itself."""
+
+INDEX_ROWS = 4000
+DETAIL_ROWS = 100
+REFUSED_ROWS = 1000
+_SCRIPTS = ("data.js", "table.js", "viewer.js", "page.js")
+
+
+class Page:
+    """The page of one run.
+
+    Its data comes in parts, so that 100,000 rows stay usable: *index* parts hold what the table
+    sorts and filters by, *detail* parts what the viewer shows, *refused* parts the refusals. A
+    small page holds the parts and the pictures in itself; for a large one they are scripts in
+    ``report-data/``, because pages opened from a disk may load scripts but not data.
+
+    Args:
+        out: the output folder; pictures are taken from it.
+        card: of the bundle.
+        facts: of the run, as in ``readings.json``.
+        journal: what was read and refused.
+    """
+
+    def __init__(self, out: Path, card: Card, facts: dict[str, Any], journal: Journal) -> None:
+        self._out = out
+        self._card = card
+        self._facts = facts
+        self._journal = journal
+        self._embedded = len(journal) <= EMBED_AT_MOST
+        self._names: list[str] = []
+
+    def files(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Files that stand beside a large page, with their data; none for a small one."""
+        if self._embedded:
+            return
+        for name, part in self._parts():
+            self._names.append(name)
+            yield f"report-data/{name}", part
+
+    def write_part(self, part: dict[str, Any], file: TextIO) -> None:
+        """Write one of :meth:`files` as a script."""
+        file.write("hilumPart(")
+        json.dump(part, file, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        file.write(");\n")
+
+    def write(self, file: TextIO) -> None:
+        """Write the page."""
+        parts = [part for _, part in self._parts()] if self._embedded else []
+        findings = self._findings()
+        script = "\n".join(_asset(name) for name in _SCRIPTS)
+        run = {
+            "counts": self._facts["counts"],
+            "findings": findings,
+            "ramp": RAMP,
+            "enlarge": ENLARGE,
+            "detailRows": DETAIL_ROWS,
+            "files": [f"report-data/{n}" for n in self._names if not n.startswith("detail")],
+            "words": json.loads(_asset("words.json")),
+        }
+        environment = _environment()
+        stream = environment.get_template("report.html.j2").stream(
+            facts=self._facts,
+            card=self._card,
+            findings=findings,
+            results=_pivot(self._card.results),
+            flagged=sum(1 for e in self._journal.entries("reading") if warnings(e["record"])),
+            with_findings=sum(1 for e in self._journal.entries("reading") if _present(e)),
+            words=run["words"]["en"],
+            run=_island(run),
+            parts=(_island(part) for part in parts),
+            pictures=_island(self._pictures()) if self._embedded else None,
+            style=Markup(_asset("style.css")),  # noqa: S704  our own file
+            script=Markup(script),  # noqa: S704  our own files
+            script_hash=_sha256(script),
+        )
+        stream.dump(file)
+
+    def _parts(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        keys = [f["key"] for f in self._findings()]
+        for number, rows in enumerate(_batches(self._journal.entries("reading"), INDEX_ROWS)):
+            yield f"index-{number:03d}.js", _index_part(rows, keys, number * INDEX_ROWS)
+        for number, rows in enumerate(_batches(self._journal.entries("reading"), DETAIL_ROWS)):
+            details = [_detail(row) for row in rows]
+            part = {"kind": "detail", "chunk": number, "rows": details}
+            yield f"detail-{number:04d}.js", part
+        for number, rows in enumerate(_batches(self._journal.entries("refusal"), REFUSED_ROWS)):
+            part = {"kind": "refused", "rows": [_refused(row["record"]) for row in rows]}
+            yield f"refused-{number:03d}.js", part
+
+    def _findings(self) -> list[dict[str, Any]]:
+        """The run's findings, with the operating points that its readings used."""
+        first = next(self._journal.entries("reading"), None)
+        if first:
+            used = [
+                (p["finding"], p["operating_point"], p["calibrated"])
+                for p in first["record"]["predictions"]
+            ]
+        else:
+            used = [
+                (f.key, f.operating_point.threshold, f.calibration.trusted)
+                for f in self._card.findings
+            ]
+        return [
+            {
+                "key": key,
+                "name": finding(key).name,
+                "zh": finding(key).name_zh,
+                "appearance": finding(key).appearance,
+                "op": point,
+                "calibrated": calibrated,
+            }
+            for key, point, calibrated in used
+        ]
+
+    def _pictures(self) -> dict[str, str]:
+        """Previews as data URIs, by stem."""
+        found = {}
+        for kind in ("reading", "refusal"):
+            for entry in self._journal.entries(kind):
+                if entry["record"]["preview"]:
+                    data = (self._out / entry["record"]["preview"]).read_bytes()
+                    text = base64.b64encode(data).decode("ascii")
+                    stem = file_stem(entry["record"]["image"])
+                    found[stem] = f"data:image/jpeg;base64,{text}"
+        return found
+
+
+def warnings(record: dict[str, Any]) -> dict[str, str]:
+    """What may make a result worse, from intake and gate: code → message."""
+    notes = [n for n in record["notes"] if n["warning"]] + record["gate"]["flags"]
+    return {n["code"]: n["message"] for n in notes}
+
+
+def _present(entry: dict[str, Any]) -> bool:
+    return any(p["decision"] == "present" for p in entry["record"]["predictions"])
+
+
+def _index_part(rows: list[dict[str, Any]], keys: list[str], start: int) -> dict[str, Any]:
+    """Names, probabilities and warnings of some rows.
+
+    A probability and its decision share 16 bits: the probability in steps of 1/32767 above, the
+    decision in the lowest bit.
+    """
+    codes: dict[str, int] = {}
+    packed = np.zeros((len(rows), len(keys)), "<u2")
+    names, flags, stems = [], [], {}
+    for at, row in enumerate(rows):
+        record = row["record"]
+        names.append(record["image"])
+        flags.append([codes.setdefault(code, len(codes)) for code in warnings(record)])
+        stem = file_stem(record["image"])
+        if stem != record["image"].replace("/", "__"):
+            stems[at] = stem
+        by_key = {p["finding"]: p for p in record["predictions"]}
+        for column, key in enumerate(keys):
+            p = by_key[key]
+            packed[at, column] = round(p["probability"] * 32767) << 1 | (p["decision"] == "present")
+    return {
+        "kind": "index",
+        "start": start,
+        "names": names,
+        "p": base64.b64encode(packed.tobytes()).decode("ascii"),
+        "codes": list(codes),
+        "flags": flags,
+        "stems": stems,
+    }
+
+
+def _detail(row: dict[str, Any]) -> dict[str, Any]:
+    record = row["record"]
+    kept = {k: record[k] for k in ("format", "shape", "acquisition", "heatmaps")}
+    gate = record["gate"]
+    told = [n for n in record["notes"] if not n["warning"]]
+    return kept | {
+        "warnings": list(warnings(record).items()),
+        "notes": [[n["code"], n["message"]] for n in told],
+        "distance": [gate["distance"], gate["limit"]],
+        "grids": row["grids"],
+    }
+
+
+def _refused(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": record["image"],
+        "stage": record["stage"],
+        "reasons": [[n["code"], n["message"]] for n in record["reasons"]],
+        "stem": file_stem(record["image"]) if record["preview"] else None,
+    }
+
+
+def _pivot(results: tuple[Result, ...]) -> dict[str, Any]:
+    """Measured results as a table: findings down, (metric, split) across."""
+    columns = list(dict.fromkeys((r.metric, r.split) for r in results))
+    rows: dict[str | None, dict[tuple[str, str], Result]] = {None: {}}
+    for result in results:
+        rows.setdefault(result.finding, {})[result.metric, result.split] = result
+    return {
+        "columns": columns,
+        "rows": {key: cells for key, cells in rows.items() if cells},
+        "notes": list(dict.fromkeys(r.note for r in results if r.note)),
+    }
+
+
+def _batches(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    while batch := list(islice(rows, size)):
+        yield batch
+
+
+def _island(value: Any) -> Markup:
+    """JSON that may stand inside a script element: nothing in it can close the element."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for char, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
+        text = text.replace(char, escape)
+    return Markup(text)  # noqa: S704  escaped above
+
+
+def _sha256(script: str) -> str:
+    import hashlib
+
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+@cache
+def _asset(name: str) -> str:
+    return (files("hilum.report") / "templates" / name).read_text("utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("hilum.report", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
