@@ -1,0 +1,121 @@
+"use strict";
+// What was read: columns for the table, details for the viewer, and the words of the page.
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+const run = JSON.parse($("#run").textContent);
+const pictures = $("#pictures") ? JSON.parse($("#pictures").textContent) : null;
+const findings = run.findings;
+const F = findings.length;
+
+const rows = {
+  n: 0, // rows that have arrived; all of run.counts.read in the end
+  names: [],
+  packed: new Uint16Array(run.counts.read * F), // probability in 1/32767 above the decision's bit
+  flags: [], // codes of warnings
+  stems: new Map(), // file names of pictures that differ from the image's name
+  best: new Uint16Array(run.counts.read), // the finding that lies highest above its operating point
+  present: new Uint16Array(run.counts.read), // number of present findings
+};
+const refused = [];
+const details = new Map(); // chunk → rows
+const waiting = new Map(); // chunk → promise
+let language = "en";
+
+function t(key, values = {}) {
+  return run.words[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+const nameOf = (at) => (language === "zh" ? findings[at].zh : findings[at].name);
+const count = (n) => n.toLocaleString(language === "zh" ? "zh-TW" : "en");
+const percent = (p) => (p > 0 && p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`);
+const probability = (row, at) => (rows.packed[row * F + at] >> 1) / 32767;
+const isPresent = (row, at) => (rows.packed[row * F + at] & 1) === 1;
+const stemOf = (row) => rows.stems.get(row) ?? rows.names[row].replaceAll("/", "__");
+const pictureOf = (stem) => (pictures ? pictures[stem] : `previews/${encodeURIComponent(stem)}.jpg`);
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+function margin(p, op) {
+  const q = Math.min(Math.max(p, 1e-9), 1 - 1e-9);
+  return Math.log(q / (1 - q)) - Math.log(op / (1 - op));
+}
+
+/** Takes one part of the data; scripts in report-data/ call it. */
+function hilumPart(part) {
+  if (part.kind === "detail") {
+    details.set(part.chunk, part.rows);
+  } else if (part.kind === "refused") {
+    refused.push(...part.rows);
+  } else {
+    const data = new DataView(bytes(part.p).buffer);
+    part.names.forEach((name, i) => {
+      const row = part.start + i;
+      rows.names[row] = name;
+      rows.flags[row] = part.flags[i].map((code) => part.codes[code]);
+      if (part.stems[i]) rows.stems.set(row, part.stems[i]);
+      let best = -Infinity;
+      for (let at = 0; at < F; at++) {
+        rows.packed[row * F + at] = data.getUint16((i * F + at) * 2, true);
+        rows.present[row] += isPresent(row, at);
+        // a present finding comes before any absent one, whatever rounding did
+        const m = margin(probability(row, at), findings[at].op) + (isPresent(row, at) ? 100 : 0);
+        if (m > best) [best, rows.best[row]] = [m, at];
+      }
+    });
+    rows.n += part.names.length;
+  }
+}
+
+function loadScript(file) {
+  return new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.src = file;
+    script.onload = () => resolve(script.remove());
+    script.onerror = () => {
+      $("#trouble").textContent = t("lost", { file });
+      $("#trouble").hidden = false;
+      resolve();
+    };
+    document.head.append(script);
+  });
+}
+
+/** Details of a row; null where their file is lost. */
+async function detailOf(row) {
+  const chunk = Math.floor(row / run.detailRows);
+  if (!details.has(chunk)) {
+    if (!waiting.has(chunk)) {
+      const file = `report-data/detail-${String(chunk).padStart(4, "0")}.js`;
+      waiting.set(chunk, loadScript(file));
+    }
+    await waiting.get(chunk);
+    waiting.delete(chunk);
+  }
+  return details.get(chunk)?.[row % run.detailRows] ?? null;
+}
+
+function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+/** One finding with its probability, bar and operating point. */
+function bar(row, at) {
+  const p = probability(row, at);
+  const finding = findings[at];
+  const track = element("span", { className: "track" });
+  const fill = element("span", { className: "fill" });
+  fill.style.width = `${100 * p}%`;
+  const tick = element("span", { className: "tick", title: `${t("op")} ${percent(finding.op)}` });
+  tick.style.left = `${100 * finding.op}%`;
+  track.append(fill, tick);
+  const name = element("span", { className: "fn", title: finding.appearance }, nameOf(at));
+  if (!finding.calibrated) name.append(" ", element("span", { className: "badge" }, t("uncalibrated")));
+  const box = element("span", { className: "f" }, name, element("span", { className: "p" }, percent(p)), track);
+  box.classList.toggle("present", isPresent(row, at));
+  box.classList.toggle("uncalibrated", !finding.calibrated);
+  return box;
+}
