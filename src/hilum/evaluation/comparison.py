@@ -226,8 +226,8 @@ def _mean_draws(points: Sequence[Measure], drawn: NDArray[np.float64]) -> NDArra
     """The mean over the findings that are defined on the images as they are, in every draw."""
     kept = [f for f, point in enumerate(points) if point.defined]
     if not kept:
-        return np.full(drawn.shape[1], np.nan)
-    return drawn[kept].sum(axis=0) / len(kept)
+        return np.full(drawn.shape[1:], np.nan, np.float64)
+    return np.asarray(drawn[kept].mean(axis=0))
 
 
 def _comparison(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hilum.errors import EvaluationError
 from hilum.evaluation import inputs
 from hilum.evaluation.measure import Measure
 from hilum.evaluation.ranks import Weights, rank, weighted_auroc, weighted_average_precision
@@ -181,21 +180,15 @@ def undefined(reference: NDArray[np.bool_]) -> str:
 
 def _weights(reference: NDArray[np.bool_], weights: ArrayLike | None) -> tuple[Weights, str]:
     """Weights [1, n] and why they leave nothing to rank."""
+    each = inputs.weights(weights, len(reference))
     reason = undefined(reference)
-    if weights is None:
-        return np.ones((1, len(reference))), reason
-    each = inputs.vector(weights, "weights", len(reference))
-    if (each < 0).any():
-        raise EvaluationError(
-            f"weights must not be negative, got {each.min():g} at row {int(each.argmin())}"
-        )
     if not reason and not (each[reference].any() and each[~reference].any()):
         reason = "all positives or all negatives have weight 0"
     return each[None], reason
 
 
-def measured(reference: NDArray[np.bool_], value: float, reason: str) -> Measure:
-    """A kernel's number as a measure, with the counts behind it and the reason for NaN."""
+def measured(reference: NDArray[np.bool_], value: float, reason: str = "") -> Measure:
+    """A number as a measure, with the counts behind it and the reason if it is NaN."""
     positives = int(reference.sum())
     defined = not np.isnan(value)
     return Measure(

@@ -93,6 +93,18 @@ def probabilities(values: ArrayLike, name: str, length: int | None = None) -> ND
     return array
 
 
+def weights(values: ArrayLike | None, length: int) -> NDArray[np.float64]:
+    """Weights, float64 [length], ≥ 0; all 1 where none are given."""
+    if values is None:
+        return np.ones(length)
+    array = vector(values, "weights", length)
+    if (array < 0).any():
+        raise EvaluationError(
+            f"weights must not be negative, got {array.min():g} at row {int(array.argmin())}"
+        )
+    return array
+
+
 def table(
     values: ArrayLike, name: str, shape: tuple[int, int] | None = None
 ) -> NDArray[np.float64]:
