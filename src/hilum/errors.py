@@ -6,6 +6,7 @@ HilumError
 │   ├── DamagedFile        it was an image once: cut, overwritten, inconsistent
 │   ├── UnsupportedImage   it is an image of a kind that Hilum does not read
 │   └── InvalidHeader      a header value makes the grey levels undefined
+├── Refused                the gate takes a picture for no radiograph that it can judge
 ├── BundleError            a bundle could not be made, found or loaded
 │   ├── UnknownBundle
 │   ├── InvalidCard
@@ -24,7 +25,7 @@ patient's name or number.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HilumError(Exception):
@@ -61,6 +62,20 @@ class InvalidHeader(IntakeError):
     """A header value leaves the grey levels or the size of the picture undefined."""
 
     code = "invalid-header"
+
+
+class Refused(HilumError):
+    """The gate does not take a picture for a radiograph that the bundle can judge.
+
+    Attributes:
+        refusal: the :class:`hilum.domain.Refusal`, with reasons and the gate's verdict.
+    """
+
+    code = "refused"
+
+    def __init__(self, name: str, reasons: tuple[str, ...], refusal: Any) -> None:
+        super().__init__(f"{name} was not read: {' '.join(reasons)}")
+        self.refusal = refusal
 
 
 class BundleError(HilumError):

@@ -1,1 +1,5 @@
-"""See docs/architecture.md."""
+"""Runs a bundle's graph."""
+
+from hilum.runtime.graph import RUNTIMES, Graph, Outputs
+
+__all__ = ["RUNTIMES", "Graph", "Outputs"]

@@ -1,0 +1,102 @@
+"""A bundle's graph, ready to run, whatever runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.bundles.store import Bundle
+from hilum.errors import InvalidCard
+from hilum.registry import Registry
+
+RUNTIMES = Registry(
+    "runtime",
+    [
+        ("onnxruntime", "hilum.runtime.onnx:compile_graph"),
+        ("openvino", "hilum.runtime.openvino:compile_graph"),
+    ],
+)
+"""Name → ``compile_graph(model, input, outputs, *, threads) -> run``; ``run`` may be called by
+several threads at once."""
+
+Run = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """What one forward pass gives.
+
+    Attributes:
+        logits: float32 [batch, findings].
+        features: float32 [batch, width], what the gate measures; None where the graph has none.
+        cams: float32 [batch, findings, h, w], contributions to the logits; None likewise.
+    """
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32] | None
+    cams: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A bundle's graph in memory. May be called by several threads at once.
+
+    Attributes:
+        bundle: where it comes from.
+        run: takes the input and returns the outputs that the card names, in the order logits,
+            features, cams.
+    """
+
+    bundle: Bundle
+    run: Run
+
+    @classmethod
+    def open(cls, bundle: Bundle, *, threads: int = 1, runtime: str = "onnxruntime") -> Graph:
+        """Load the graph from the bundle's bytes; nothing is written to disk.
+
+        Args:
+            bundle: a verified bundle.
+            threads: threads of one call. Several radiographs at a time are faster with one
+                thread each than one radiograph with several.
+            runtime: a name in :data:`RUNTIMES`.
+
+        Raises:
+            UnknownName: no such runtime.
+            MissingExtra: the runtime is not installed.
+            InvalidCard: the graph cannot be loaded, or lacks what the card names.
+        """
+        card = bundle.card.graph
+        outputs = [name for name in (card.logits, card.features, card.cams) if name]
+        compile_graph = RUNTIMES.resolve(runtime)
+        model = bundle.read_bytes(card.file)
+        return cls(bundle, compile_graph(model, card.input, outputs, threads=threads))
+
+    def __call__(self, batch: NDArray[np.float32]) -> Outputs:
+        """Run the graph.
+
+        Args:
+            batch: float32 [batch, channels, rows, columns], from
+                :func:`hilum.transforms.preprocess.prepare`.
+
+        Raises:
+            InvalidCard: the graph gives other shapes than the card promises, or numbers that are
+                not finite.
+        """
+        card = self.bundle.card
+        found = iter(self.run(np.ascontiguousarray(batch, np.float32)))
+        logits = next(found)
+        features = next(found) if card.graph.features else None
+        cams = next(found) if card.graph.cams else None
+        expected = (len(batch), len(card.findings))
+        if logits.shape != expected or (cams is not None and cams.shape[:2] != expected):
+            raise InvalidCard(
+                f"bundle {self.bundle}: the graph gave logits {list(logits.shape)}"
+                f"{'' if cams is None else f' and maps {list(cams.shape)}'} for {len(batch)} "
+                f"pictures and {expected[1]} findings; `hilum bundles make` checks this"
+            )
+        if not np.isfinite(logits).all():
+            raise InvalidCard(f"bundle {self.bundle}: the graph gave a logit that is not finite")
+        return Outputs(logits, features, cams)
