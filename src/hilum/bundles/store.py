@@ -191,9 +191,10 @@ def _locate(name_or_path: str | Path) -> Path:
     path = Path(name_or_path).expanduser()
     if path.exists():
         return path
+    hint = unknown("bundle", text, known) if known else f"Unknown bundle {text!r}."
     raise UnknownBundle(
-        f"{unknown('bundle', text, known)} A bundle is a name from `hilum bundles list`, "
-        f"a folder with {_files.CARD}, or a {_files.SUFFIX} file."
+        f"{hint} A bundle is a name from `hilum bundles list`, a folder with {_files.CARD}, or a "
+        f"{_files.SUFFIX} file."
     )
 
 

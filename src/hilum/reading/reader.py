@@ -15,7 +15,6 @@ from hilum.domain import (
     GateVerdict,
     Heatmap,
     Note,
-    Prediction,
     Radiograph,
     Reading,
     Refusal,

@@ -85,8 +85,9 @@ def _cam_faults(pairs: list[dict[str, NDArray[np.float32]]], card: Card) -> list
     worst = int(apart.argmax())
     if apart[worst] <= CAM_TOLERANCE:
         return []
-    return [
+    fault = (
         f"output {ends.cams!r}: the mean of a map plus a bias should be the logit, but for "
         f"{card.findings[worst].key!r} the bias differs by {apart[worst] * size:.3g} between two "
         f"pictures; leave `graph.cams` out, or say in `graph.heatmaps` what the maps are"
-    ]
+    )
+    return [fault]

@@ -29,7 +29,16 @@ def compile_graph(model: bytes, source: str, outputs: Sequence[str], *, threads:
         InvalidCard: the graph cannot be loaded, or has no such input or output.
     """
     import onnxruntime as ort
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
+    from onnxruntime.capi.onnxruntime_pybind11_state import (  # pyright: ignore[reportMissingImports]
+        Fail,
+        InvalidArgument,
+        InvalidGraph,
+        InvalidProtobuf,
+        RuntimeException,
+    )
+    from onnxruntime.capi.onnxruntime_pybind11_state import (
+        NotImplemented as NotSupported,
+    )
 
     ort.set_default_logger_severity(_ERRORS_ONLY)  # containers without a GPU get a warning each
     options = ort.SessionOptions()
@@ -42,8 +51,9 @@ def compile_graph(model: bytes, source: str, outputs: Sequence[str], *, threads:
     options.enable_mem_pattern = False
     # A thread that spins while it waits takes a processor from the decoders.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    faults = (state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf,
-              state.NotImplemented, state.RuntimeException, state.NoSuchFile)  # fmt: skip
+    faults = (
+        Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotSupported, RuntimeException,
+    )  # fmt: skip
     try:
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except faults as error:
@@ -61,7 +71,7 @@ def compile_graph(model: bytes, source: str, outputs: Sequence[str], *, threads:
 
     def run(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         try:
-            return session.run(wanted, {source: batch})
+            return [np.asarray(value) for value in session.run(wanted, {source: batch})]
         except faults as error:
             raise InvalidCard(
                 f"the graph does not take an input of shape {list(batch.shape)}: {error}"

@@ -23,7 +23,7 @@ def compile_graph(model: bytes, source: str, outputs: Sequence[str], *, threads:
         MissingExtra: OpenVINO is not installed.
     """
     try:
-        import openvino
+        import openvino  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtra(
             "the runtime 'openvino' needs OpenVINO; install it: pip install 'hilum[openvino]'"

@@ -1,0 +1,111 @@
+"""The command ``hilum``: thin; each command lives in a file of its own and is imported when called.
+
+``hilum --help`` imports Typer and nothing of Hilum: the table below holds what it shows.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+import hilum
+from hilum.errors import HilumError
+from hilum.registry import Registry
+
+COMMANDS = Registry(
+    "command",
+    [
+        ("read", "hilum.cli.read:read"),
+        ("demo", "hilum.cli.demo:demo"),
+        ("inspect", "hilum.cli.inspect:inspect"),
+        ("bundles", "hilum.cli.bundles:app"),
+        ("train", "hilum.cli.train:train"),
+    ],
+)
+
+HELP = {
+    "read": "Read radiographs: findings, heatmaps, tables and a report page.",
+    "demo": "Read an example study that Hilum draws itself, and show the page.",
+    "inspect": "Print what is in a file and what intake would do with it.",
+    "bundles": "List, show, verify and make bundles: networks with their cards.",
+    "train": "Train a network from a recipe, and leave a bundle.",
+}
+
+USAGE = 2
+"""Exit status when nothing could be done: wrong arguments, no such bundle, no place to write."""
+FAILED = 70
+"""Exit status of an error in Hilum itself (EX_SOFTWARE of sysexits.h)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Args:
+        arguments: without the program's name; those of the process when None.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        application(given)(given)
+    except HilumError as error:
+        if "--debug" in given:
+            raise
+        typer.echo(f"Error: {error}", err=True)
+        sys.exit(USAGE)
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        typer.echo(
+            f"Hilum failed: {type(error).__name__}: {error}\nThis should not happen. To see where, "
+            f"put --debug after the word hilum: hilum --debug {' '.join(given)}",
+            err=True,
+        )
+        sys.exit(FAILED)
+    sys.exit(0)
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The command line, with only the command imported that the arguments call."""
+    called = next((a for a in arguments if not a.startswith("-")), None)
+    app = typer.Typer(
+        name="hilum",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in COMMANDS:
+        if name != called:
+            app.command(name, help=HELP[name])(_not_imported)
+            continue
+        command = COMMANDS.resolve(name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, help=HELP[name])
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hilum {hilum.__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error comes from (before the command).")
+    ] = False,
+) -> None:
+    """Hilum reads chest radiographs. Research software; no diagnosis."""
+
+
+def _not_imported() -> None:
+    raise AssertionError("only the command that was called is run")

@@ -1,0 +1,218 @@
+"""``hilum read``: files and folders → findings, heatmaps, tables and a page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hilum.errors import BundleError, RunError
+
+if TYPE_CHECKING:
+    from hilum.imaging import FoundFile
+    from hilum.report.record import Drawn
+
+INTERRUPTED = 130
+
+BYTES_PER_IMAGE = 250_000
+"""Previews, overlays and journal of one image, measured on real radiographs, rounded up."""
+BYTES_ALWAYS = 20_000_000
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What became of the files of this run."""
+
+    read: int = 0
+    flagged: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def add(self, drawn: Drawn) -> None:
+        if drawn.kind == "reading":
+            self.read += 1
+            self.flagged += any(note["warning"] for note in drawn.record["notes"])
+        else:
+            self.refused[drawn.record["reasons"][0]["code"]] += 1
+
+    @property
+    def files(self) -> int:
+        return self.read + self.refused.total()
+
+
+def read(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(help="DICOM, PNG, JPEG or TIFF files, or folders of them.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; new or empty.")],
+    bundle: Annotated[
+        str, typer.Option(help="Name from `hilum bundles list`, a folder or a .hilum file.")
+    ] = "chest14",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Radiographs at a time.  [default: processors]")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an earlier run into this folder stopped.")
+    ] = False,
+    prevalence: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINDING=SHARE",
+            help="Share of radiographs with a finding where these come from, such as "
+            "pneumonia=0.05; probabilities are restated for it. May be repeated.",
+        ),
+    ] = None,
+    no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Draw no heatmaps.")] = False,
+) -> None:
+    """Read radiographs: findings, heatmaps, tables and a report page.
+
+    Exit status: 0 all were read; 1 some were not, and refused.csv says why; 2 nothing was done;
+    130 stopped by Ctrl-C, and --resume goes on.
+    """
+    from hilum.cli.memory import keep_memory_flat
+    from hilum.cli.progress import progress
+    from hilum.imaging import find_files
+    from hilum.reading import Reader, read_many
+    from hilum.report import OutputFolder
+
+    found = find_files(paths)
+    files = _outside(found.files, out)
+    if not files:
+        where = ", ".join(str(path) for path in paths)
+        raise RunError(
+            f"No radiographs in {where}: no DICOM, PNG, JPEG or TIFF file was found"
+            f"{f' among {found.passed_over} files' if found.passed_over else ''}."
+        )
+    workers = min(workers or _processors(), len(files))
+    keep_memory_flat(workers)
+    reader = Reader.of(
+        bundle,
+        threads=max(1, _processors() // workers),
+        prevalence=_prevalences(prevalence or []),
+        heatmaps=not no_heatmaps,
+        keep_radiograph=True,
+    )
+    folder = OutputFolder.open(
+        out, bundle=reader.bundle, prevalence=reader.scale.prevalence, resume=resume
+    )
+    todo = [file for file in files if file.name not in folder.done]
+    _check_disk(out, len(todo))
+    tally, begun = _Tally(), time.monotonic()
+    guard = _Guard(out / "failures.log", folder.draw, debug=_debug(context))
+    complete = False
+    try:
+        with progress(len(todo)) as advance:
+            for drawn in read_many(todo, reader, workers=workers, finish=folder.draw, guard=guard):
+                folder.add(drawn)
+                tally.add(drawn)
+                advance()
+        complete = True
+    except KeyboardInterrupt:
+        typer.echo("Stopping: writing what is finished …", err=True)
+    page = folder.finish(complete=complete)
+    _say(tally, page, done=len(files) - len(todo), seconds=time.monotonic() - begun)
+    if not complete:
+        left = len(todo) - tally.files
+        typer.echo(f"Stopped with {left} left; the same command with --resume goes on.")
+        raise typer.Exit(INTERRUPTED)
+    if tally.refused:
+        raise typer.Exit(1)
+
+
+class _Guard:
+    """Turns an unexpected error from one file into a refusal, and keeps its traceback in a log.
+
+    Errors that would meet every file (the disk, the bundle) end the run.
+    """
+
+    def __init__(self, log: Path, draw: Callable[..., Drawn], *, debug: bool) -> None:
+        self._log, self._draw, self._debug = log, draw, debug
+
+    def __call__(self, work: Callable[[FoundFile], Drawn], file: FoundFile) -> Drawn:
+        from hilum.domain import Note, Refusal
+
+        try:
+            return work(file)
+        except (RunError, BundleError):
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            # The message of an error may quote the header, hence a patient: only places are kept.
+            trace = "".join(traceback.format_tb(error.__traceback__))
+            with self._log.open("a", encoding="utf-8", errors="backslashreplace") as log:
+                log.write(f"{file.name}: {kind}\n{trace}\n")
+            if self._debug:
+                traceback.print_exception(error)
+            message = (
+                f"Hilum failed on this file ({kind}); where is in {self._log.name}. "
+                f"Please report it."
+            )
+            return self._draw(Refusal(file.name, "intake", (Note("failed", message),)))
+
+
+def _outside(files: tuple[FoundFile, ...], out: Path) -> list[FoundFile]:
+    """Files that do not lie in the output folder: its pictures are no radiographs to read."""
+    inside = out.resolve()
+    return [file for file in files if not file.path.resolve().is_relative_to(inside)]
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _prevalences(given: list[str]) -> dict[str, float]:
+    shares: dict[str, float] = {}
+    for text in given:
+        finding, _, share = text.partition("=")
+        try:
+            value = float(share)
+        except ValueError:
+            raise typer.BadParameter(
+                f"{text!r} is not of the form FINDING=SHARE, such as pneumonia=0.05",
+                param_hint="--prevalence",
+            ) from None
+        if finding in shares:
+            raise typer.BadParameter(f"{finding} is given twice", param_hint="--prevalence")
+        shares[finding] = value
+    return shares
+
+
+def _check_disk(out: Path, files: int) -> None:
+    needed, free = BYTES_ALWAYS + files * BYTES_PER_IMAGE, shutil.disk_usage(out).free
+    if free < needed:
+        raise RunError(
+            f"{files} results need about {needed / 1e6:,.0f} MB, and {out} has {free / 1e6:,.0f} "
+            f"MB free; make room, or choose another folder with -o."
+        )
+
+
+def _debug(context: typer.Context) -> bool:
+    return bool(context.find_root().params.get("debug"))
+
+
+def _say(tally: _Tally, page: Path, *, done: int, seconds: float) -> None:
+    rate = tally.files / seconds if seconds > 0 else 0.0
+    typer.echo(
+        f"Read {tally.read} of {tally.files} files in {seconds:.1f} s ({rate:.1f} a second)"
+        f"{f'; {tally.flagged} with warnings' if tally.flagged else ''}"
+        f"{f'; {done} were done before' if done else ''}."
+    )
+    if tally.refused:
+        reasons = ", ".join(f"{n} {code}" for code, n in tally.refused.most_common())
+        typer.echo(
+            f"NOT read: {tally.refused.total()} ({reasons}); why is in "
+            f"{page.parent / 'refused.csv'}. Exit status 1."
+        )
+    typer.echo(f"Page: {page}")
+    sys.stdout.flush()
