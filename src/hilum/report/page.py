@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
-from functools import cache
-from importlib.resources import files
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -20,6 +18,7 @@ from hilum.domain import finding
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
 from hilum.report.pictures import ENLARGE, RAMP
+from hilum.report.templating import asset, environment
 
 EMBED_AT_MOST = 50
 """Images up to which the page holds everything in itself."""
@@ -71,7 +70,11 @@ class Page:
         """Write the page."""
         parts = [part for _, part in self._parts()] if self._embedded else []
         findings = self._findings()
-        script = "\n".join(_asset(name) for name in _SCRIPTS)
+        flagged = with_findings = 0
+        for entry in self._journal.entries("reading"):
+            flagged += bool(warnings(entry["record"]))
+            with_findings += _present(entry)
+        script = "\n".join(asset(name) for name in _SCRIPTS)
         run = {
             "counts": self._facts["counts"],
             "findings": findings,
@@ -79,25 +82,28 @@ class Page:
             "enlarge": ENLARGE,
             "detailRows": DETAIL_ROWS,
             "files": [f"report-data/{n}" for n in self._names if not n.startswith("detail")],
-            "words": json.loads(_asset("words.json")),
+            "words": json.loads(asset("words.json")),
         }
-        environment = _environment()
-        stream = environment.get_template("report.html.j2").stream(
-            facts=self._facts,
-            card=self._card,
-            findings=findings,
-            results=_pivot(self._card.results),
-            flagged=sum(1 for e in self._journal.entries("reading") if warnings(e["record"])),
-            with_findings=sum(1 for e in self._journal.entries("reading") if _present(e)),
-            words=run["words"]["en"],
-            run=_island(run),
-            parts=(_island(part) for part in parts),
-            pictures=_island(self._pictures()) if self._embedded else None,
-            style=Markup(_asset("style.css")),  # noqa: S704  our own file
-            script=Markup(script),  # noqa: S704  our own files
-            script_hash=_sha256(script),
+        stream = (
+            environment()
+            .get_template("report.html.j2")
+            .stream(
+                facts=self._facts,
+                card=self._card,
+                findings=findings,
+                results=_pivot(self._card.results),
+                flagged=sum(1 for e in self._journal.entries("reading") if warnings(e["record"])),
+                with_findings=sum(1 for e in self._journal.entries("reading") if _present(e)),
+                words=run["words"]["en"],
+                run=_island(run),
+                parts=(_island(part) for part in parts),
+                pictures=_island(self._pictures()) if self._embedded else None,
+                style=Markup(asset("style.css")),  # noqa: S704  our own file
+                script=Markup(script),  # noqa: S704  our own files
+                script_hash=_sha256(script),
+            )
         )
-        stream.dump(file)
+        file.writelines(stream)
 
     def _parts(self) -> Iterator[tuple[str, dict[str, Any]]]:
         keys = [f["key"] for f in self._findings()]
@@ -239,22 +245,4 @@ def _island(value: Any) -> Markup:
 
 
 def _sha256(script: str) -> str:
-    import hashlib
-
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-
-
-@cache
-def _asset(name: str) -> str:
-    return (files("hilum.report") / "templates" / name).read_text("utf-8")
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("hilum.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

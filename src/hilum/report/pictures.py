@@ -13,6 +13,7 @@ the same rule from the same numbers.
 from __future__ import annotations
 
 import base64
+from functools import cache
 from typing import Any
 
 import cv2
@@ -32,13 +33,25 @@ RAMP = ((0.0, (255, 214, 92), 0.0), (0.5, (255, 138, 31), 0.42), (1.0, (226, 26,
 
 def preview(radiograph: Radiograph, long_side_px: int = LONG_SIDE_PX) -> NDArray[np.uint8]:
     """The radiograph, its long side at most ``long_side_px``, uint8 [rows, columns]."""
-    rows, columns = radiograph.shape
+    grey = cv2.convertScaleAbs(radiograph.pixels, alpha=255.0)  # rounds to nearest, saturates
+    while min(grey.shape) >= 2 and max(grey.shape) >= 2 * long_side_px and _even(grey.shape):
+        size = (grey.shape[1] // 2, grey.shape[0] // 2)
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)  # by two: four times faster
+    rows, columns = grey.shape
     factor = long_side_px / max(rows, columns)
-    pixels = radiograph.pixels
     if factor < 1:
         size = (max(1, round(columns * factor)), max(1, round(rows * factor)))
-        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    return cv2.convertScaleAbs(pixels, alpha=255.0)  # rounds to nearest, saturates
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return _uint8(grey)
+
+
+def _even(shape: tuple[int, ...]) -> bool:
+    return all(side % 2 == 0 for side in shape)
+
+
+def _uint8(picture: Any) -> NDArray[np.uint8]:
+    """What OpenCV returned, as the type that it is."""
+    return np.asarray(picture, np.uint8)
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
@@ -46,14 +59,14 @@ def jpeg(picture: NDArray[np.uint8]) -> bytes:
     done, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise ValueError(f"OpenCV could not encode a picture of {picture.shape} as JPEG")
-    return data.tobytes()
+    return bytes(data)
 
 
 def strength(heatmap: Heatmap, prediction: Prediction) -> NDArray[np.float32]:
     """How strongly each place of the grid is lit, float32 [h, w] in [0, 1]."""
     positive = np.maximum(heatmap.values, 0)
     damping = min(1.0, prediction.probability / prediction.operating_point)
-    return positive / np.float32(max(float(positive.max()), 1.0)) * np.float32(damping)
+    return (positive * (damping / max(float(positive.max()), 1.0))).astype(np.float32)
 
 
 def overlay(
@@ -86,18 +99,21 @@ def overlay(
     placed = cv2.warpAffine(big, np.asarray(to_grey.matrix), (columns, rows))
     index = cv2.convertScaleAbs(np.clip(placed, 0, 1), alpha=255.0)
     colours, opacity = _table()
-    alpha = opacity[index]
-    return cv2.blendLinear(
-        cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), colours[index], 1 - alpha, alpha
+    alpha = np.asarray(cv2.LUT(index, opacity))
+    lit_colours = cv2.LUT(cv2.merge([index] * 3), colours)
+    return _uint8(
+        cv2.blendLinear(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), lit_colours, 1 - alpha, alpha)
     )
 
 
+@cache
 def _table() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """:data:`RAMP` at 256 strengths: blue, green, red uint8 [1, 256, 3]; opacity float32 [256]."""
     at = np.linspace(0, 1, 256)
     stops = [s for s, _, _ in RAMP]
     bgr = [np.interp(at, stops, [rgb[c] for _, rgb, _ in RAMP]) for c in (2, 1, 0)]
     opacity = np.interp(at, stops, [a for _, _, a in RAMP])
-    return np.rint(np.stack(bgr, 1)).astype(np.uint8), opacity.astype(np.float32)
+    return np.rint(np.stack(bgr, 1)).astype(np.uint8)[None], opacity.astype(np.float32)
 
 
 def margin(prediction: Prediction) -> float:

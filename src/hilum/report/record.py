@@ -35,9 +35,7 @@ class Drawn:
     grids: tuple[dict[str, Any], ...] = ()
 
 
-def reading_record(
-    reading: Reading, *, preview: str, heatmaps: dict[str, str]
-) -> dict[str, Any]:
+def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) -> dict[str, Any]:
     """The entry of an image that was read; paths are relative to the output folder."""
     return {
         "image": reading.source.name,

@@ -1,4 +1,4 @@
-"""The files for other programs: three CSV tables and ``readings.json``, streamed from the journal."""
+"""Files for other programs, streamed from the journal: three CSV tables, ``readings.json``."""
 
 from __future__ import annotations
 

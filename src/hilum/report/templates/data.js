@@ -37,9 +37,12 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
-function margin(p, op) {
-  const q = Math.min(Math.max(p, 1e-9), 1 - 1e-9);
-  return Math.log(q / (1 - q)) - Math.log(op / (1 - op));
+/** How far a finding lies above its operating point, in log-odds; present ones before absent ones. */
+function lead(row, at) {
+  const p = Math.min(Math.max(probability(row, at), 1e-9), 1 - 1e-9);
+  const op = findings[at].op;
+  const odds = Math.log(p / (1 - p)) - Math.log(op / (1 - op));
+  return odds + (isPresent(row, at) ? 100 : 0); // probabilities are rounded, decisions are not
 }
 
 /** Takes one part of the data; scripts in report-data/ call it. */
@@ -59,9 +62,8 @@ function hilumPart(part) {
       for (let at = 0; at < F; at++) {
         rows.packed[row * F + at] = data.getUint16((i * F + at) * 2, true);
         rows.present[row] += isPresent(row, at);
-        // a present finding comes before any absent one, whatever rounding did
-        const m = margin(probability(row, at), findings[at].op) + (isPresent(row, at) ? 100 : 0);
-        if (m > best) [best, rows.best[row]] = [m, at];
+        const ahead = lead(row, at);
+        if (ahead > best) [best, rows.best[row]] = [ahead, at];
       }
     });
     rows.n += part.names.length;

@@ -15,6 +15,7 @@ function readFilters() {
     flagged: $("#f-flagged").checked,
   };
   $("#f-least-out").value = `${Math.round(100 * filters.least)} %`;
+  $("#table").classList.toggle("strongest", filters.column < 0);
   $("#column-name").textContent = filters.column < 0 ? t("strongest") : nameOf(filters.column);
 }
 
@@ -82,7 +83,7 @@ function drawRow(row) {
   const thumb = element("button", { type: "button", className: "thumb", tabIndex: -1 }, image);
   const link = element("button", { type: "button", className: "name" }, name);
   const present = findings.map((_, at) => at).filter((at) => isPresent(row, at));
-  present.sort((a, b) => probability(row, b) - probability(row, a));
+  present.sort((a, b) => lead(row, b) - lead(row, a));
   const found = present.length
     ? present.map((at) => bar(row, at))
     : [element("span", { className: "none" }, t("none_above"))];

@@ -229,8 +229,7 @@ function drawHeat() {
 
 function drawFindings() {
   const order = findings.map((_, at) => at);
-  const lead = order.map((at) => margin(probability(view.row, at), findings[at].op) + (isPresent(view.row, at) ? 100 : 0));
-  order.sort((x, y) => lead[y] - lead[x]);
+  order.sort((x, y) => lead(view.row, y) - lead(view.row, x));
   const n = rows.present[view.row];
   $("#v-verdict").textContent = n ? `${t("present")}: ${order.slice(0, n).map(nameOf).join(" · ")}` : t("none_above");
   $("#v-findings").replaceChildren(...order.map((at) => {
