@@ -217,8 +217,11 @@ def _measures(
     )
     if mean.defined and mean.low is None and reference.groups > 1:
         worst = int(np.argmax([m.undefined_samples if m.defined else -1 for m in each]))
-        name = reference.findings[worst]
-        mean = replace(mean, reason=f"{mean.reason}; most of them for {name}: leave it out by name")
+        mean = replace(
+            mean,
+            reason=f"{mean.reason}, most often {reference.findings[worst]}; "
+            f"average the others and say so",
+        )
     return Measures(each, mean)
 
 

@@ -17,7 +17,7 @@ class Reference:
     """Targets of images, checked once; made by :meth:`of`.
 
     Attributes:
-        targets: bool [images, findings].
+        targets: bool [images, findings]; of no meaning where the mask is False.
         mask: True where a cell counts, bool [images, findings].
         patients: number of the patient, 0 to patients − 1, [images].
         strata: number of the stratum, [images]; None without strata.
@@ -62,7 +62,7 @@ class Reference:
         if len(names) != f:
             raise EvaluationError(f"{len(names)} findings are named, targets have {f} columns")
         return cls(
-            targets=inputs.zero_one(raw, "targets", counts) & counts,
+            targets=inputs.zero_one(raw, "targets", counts),
             mask=counts,
             patients=inputs.codes(patients, "patients", n),
             strata=None if strata is None else inputs.codes(strata, "strata", n),
