@@ -113,7 +113,7 @@ def test_the_example_study_holds_its_variants():
     assert len(study) == 11
     normal = study["01-normal.dcm"].phantom.pixels
     assert np.array_equal(study["05-monochrome1.dcm"].phantom.pixels, normal)
-    assert study["05-monochrome1.dcm"].facts["PhotometricInterpretation"] == "MONOCHROME1"
+    assert study["05-monochrome1.dcm"].facts["photometric"] == "MONOCHROME1"
     assert np.allclose(study["06-inverted.dcm"].phantom.pixels, 1 - normal)
     assert np.array_equal(study["07-rotated.dcm"].phantom.pixels, np.rot90(normal))
     sharp, soft = (

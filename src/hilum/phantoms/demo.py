@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -23,14 +23,15 @@ class DemoFile:
         name: file name.
         about: what it shows, in words.
         phantom: the picture as a correct viewer would show it from a correct file.
-        facts: header values by DICOM keyword ("ViewPosition": "PA").
+        facts: what the file's header is to say: "modality", "body_part", "view", "photometric",
+            "transfer_syntax", as ``hilum.imaging.write_dicom`` names them.
         keep: share of the file's bytes to keep; below 1 for a file that was cut short.
     """
 
     name: str
     about: str
     phantom: Phantom
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     keep: float = 1.0
 
 
@@ -53,9 +54,9 @@ def demo_study(
         return draw_chest(np.random.default_rng(seed), size=size, view=view, lesions=lesions)
 
     normal = chest(one)
-    chest_pa = {"Modality": "DX", "BodyPartExamined": "CHEST", "ViewPosition": "PA"}
-    chest_ap = chest_pa | {"ViewPosition": "AP"}
-    other_grey = chest_pa | {"PhotometricInterpretation": "MONOCHROME1"}
+    chest_pa = {"modality": "DX", "body_part": "CHEST", "view": "PA", "transfer_syntax": "jpeg-ls"}
+    chest_ap = chest_pa | {"modality": "CR", "view": "AP", "transfer_syntax": "jpeg-lossless"}
+    other_grey = chest_pa | {"photometric": "MONOCHROME1"}
     lateral = draw_lateral(np.random.default_rng(rest), size=size)
     hand = draw_hand(np.random.default_rng(rest), size=size)
     return (
@@ -98,13 +99,13 @@ def demo_study(
             "09-hand.dcm",
             "A hand: no chest.",
             hand,
-            {"Modality": "DX", "BodyPartExamined": "HAND", "ViewPosition": "PA"},
+            chest_pa | {"body_part": "HAND"},
         ),
         DemoFile(
             "10-lateral.dcm",
             "A chest from the side.",
             lateral,
-            chest_pa | {"ViewPosition": "LL"},
+            chest_pa | {"view": "LL"},
         ),
         DemoFile("11-cut-short.dcm", "A file that lost its end.", normal, chest_pa, keep=0.6),
     )
