@@ -68,9 +68,7 @@ def card(**changes) -> Card:
 def radiograph(name: str = "a.png", shape=(120, 100)) -> Radiograph:
     """Two dark lungs on a grey body."""
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]] / np.array(shape).reshape(2, 1, 1)
-    lungs = sum(
-        np.exp(-(((x - at) / 0.13) ** 4) - ((y - 0.5) / 0.33) ** 4) for at in (0.29, 0.71)
-    )
+    lungs = sum(np.exp(-(((x - at) / 0.13) ** 4) - ((y - 0.5) / 0.33) ** 4) for at in (0.29, 0.71))
     pixels = (0.75 - 0.6 * lungs).astype(np.float32)
     return Radiograph(pixels, Source(name, "png", shape))
 
@@ -122,7 +120,7 @@ def make():
     """The makers above, under one name."""
 
     class Make:
-        bundle = staticmethod(lambda **changes: FakeBundle(card(), **changes))
+        bundle = staticmethod(lambda digest="ab" * 32: FakeBundle(card(), digest))
         card = staticmethod(card)
         radiograph = staticmethod(radiograph)
         reading = staticmethod(reading)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -194,7 +193,6 @@ class OutputFolder:
         for name, part in page.files():
             self._text(name, lambda file, part=part: page.write_part(part, file))
         self._text("report.html", page.write)
-        self._journal.close()
         shutil.rmtree(self._own / "tmp", ignore_errors=True)
         return self.path / "report.html"
 
@@ -236,7 +234,7 @@ def _earlier(out: Path, run: Path) -> dict[str, Any] | None:
     if not out.is_dir():
         raise RunError(f"{out} is a file, and results need a folder; choose another with -o.")
     if not run.exists():
-        if any(entry.name != _OWN for entry in os.scandir(out)):
+        if any(entry != run.parent for entry in list(out.iterdir())):
             raise RunError(
                 f"The folder {out} holds files that are not results of an earlier reading; choose "
                 f"an empty or a new one with -o."

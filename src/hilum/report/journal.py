@@ -22,8 +22,8 @@ class Journal:
         self.path = path
         self._at: dict[str, dict[str, int]] = {"reading": {}, "refusal": {}}
         end = self._scan() if path.exists() else 0
-        self._file = path.open("ab")
-        self._file.truncate(end)
+        with path.open("ab") as file:
+            file.truncate(end)
 
     def _scan(self) -> int:
         end = 0
@@ -64,10 +64,10 @@ class Journal:
             raise RunError(f"{drawn.name!r} was added twice; every image needs a name of its own.")
         entry = {"kind": drawn.kind, "record": drawn.record, "grids": drawn.grids}
         text = json.dumps(entry, allow_nan=False, separators=(",", ":"))
-        at = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(text.encode("ascii") + b"\n")
-            self._file.flush()
+            with self.path.open("ab") as file:
+                at = file.seek(0, os.SEEK_END)
+                file.write(text.encode("ascii") + b"\n")
         except OSError as error:
             raise RunError(
                 f"The journal could not be written: {error.strerror}; make room, then go on with "
@@ -81,7 +81,3 @@ class Journal:
             for _, at in sorted(self._at[kind].items()):
                 file.seek(at)
                 yield json.loads(file.readline())
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()

@@ -27,7 +27,7 @@ def file_stem(name: str) -> str:
         >>> file_stem("ward/00000032_001.png")
         'ward__00000032_001.png'
         >>> file_stem("../x.png")
-        '____x.png~ad2eba23f4cf'
+        '_____x.png~ee921a2e7d2e'
     """
     flat = "__".join(_part(part) for part in name.split("/"))
     flat = _cut(flat, _LONGEST_BYTES)
