@@ -1,0 +1,141 @@
+"""Header → the facts that a reader of the result needs; never a name or a number of a patient."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from pydicom import Dataset
+
+from hilum.domain import Acquisition, View
+from hilum.errors import InvalidHeader
+from hilum.imaging.dicomfile import PARSE_ERRORS
+from hilum.imaging.elements import code, every, first, positive
+
+_VIEW_POSITIONS = {
+    "PA": View.PA,
+    "AP": View.AP,
+    "LL": View.LATERAL,
+    "RL": View.LATERAL,
+    "LAT": View.LATERAL,
+    "LATERAL": View.LATERAL,
+}
+_VIEW_CODES = {  # CID 4010, in SNOMED CT and in the retired SNOMED-RT
+    "272479007": View.PA,
+    "R-10214": View.PA,
+    "399348003": View.AP,
+    "R-10206": View.AP,
+    "399173006": View.LATERAL,
+    "R-10236": View.LATERAL,
+    "399198007": View.LATERAL,
+    "R-10232": View.LATERAL,
+    "399067008": View.LATERAL,
+    "R-102CD": View.LATERAL,
+}
+_YEARS_A_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
+
+TAGS = (
+    0x00080060,  # Modality
+    0x00180015,  # Body Part Examined
+    0x00185101,  # View Position
+    0x00540220,  # View Code Sequence
+    0x00200060,  # Laterality
+    0x00200062,  # Image Laterality
+    0x00200020,  # Patient Orientation
+    0x00101010,  # Patient's Age
+    0x00100040,  # Patient's Sex
+    0x00280030,  # Pixel Spacing
+    0x00181164,  # Imager Pixel Spacing
+    0x00080070,  # Manufacturer
+    0x00081090,  # Manufacturer's Model Name
+    0x00180060,  # KVP
+    0x00280004,  # Photometric Interpretation
+    0x00280101,  # Bits Stored
+)
+
+
+def acquisition(dataset: Dataset, syntax: str, frames: int) -> Acquisition:
+    """Collect facts; what is absent or unreadable stays None.
+
+    Args:
+        dataset: the header.
+        syntax: Transfer Syntax UID.
+        frames: Number of Frames.
+
+    Source:
+        PS3.3 C.7.3.1, C.7.6.1, C.8.11, 10.7.1.3 (the two spacings).
+    """
+    spacing, at = _spacing(dataset, "PixelSpacing"), "patient"
+    if spacing is None:
+        spacing, at = _spacing(dataset, "ImagerPixelSpacing"), "detector"
+    laterality = code(dataset, "ImageLaterality") or code(dataset, "Laterality")
+    sex = code(dataset, "PatientSex")
+    return Acquisition(
+        modality=code(dataset, "Modality"),
+        body_part=code(dataset, "BodyPartExamined"),
+        view=view(dataset),
+        laterality=laterality if laterality in ("L", "R", "B", "U") else None,
+        patient_orientation=_orientation(dataset),
+        age_years=age_years(code(dataset, "PatientAge")),
+        sex=sex if sex in ("M", "F", "O") else None,
+        spacing_mm=spacing,
+        spacing_at=at if spacing else None,
+        manufacturer=_text(dataset, "Manufacturer"),
+        model=_text(dataset, "ManufacturerModelName"),
+        kvp=positive(dataset, "KVP"),
+        photometric=code(dataset, "PhotometricInterpretation"),
+        bits_stored=int(positive(dataset, "BitsStored") or 0) or None,
+        transfer_syntax_uid=syntax,
+        frames=frames,
+    )
+
+
+def view(dataset: Dataset) -> View:
+    """View Position (0018,5101), else View Code Sequence (0054,0220, CID 4010)."""
+    position = code(dataset, "ViewPosition")
+    if position in _VIEW_POSITIONS:
+        return _VIEW_POSITIONS[position]
+    try:
+        item = first(dataset, "ViewCodeSequence")
+    except InvalidHeader:
+        item = None
+    coded = code(item, "CodeValue") if isinstance(item, Dataset) else None
+    if coded in _VIEW_CODES:
+        return _VIEW_CODES[coded]
+    return View.OTHER if position or coded else View.UNKNOWN
+
+
+def age_years(text: str | None) -> float | None:
+    """An Age String (PS3.5 6.2, such as 018M) in years; None where it is none.
+
+    Example:
+        >>> age_years("018M")
+        1.5
+    """
+    match = re.fullmatch(r"([0-9]{1,3})([DWMY])", text or "")
+    return int(match[1]) * _YEARS_A_UNIT[match[2]] if match else None
+
+
+def _orientation(dataset: Dataset) -> tuple[str, ...]:
+    try:
+        values = every(dataset, "PatientOrientation")
+    except InvalidHeader:
+        return ()
+    return tuple(str(value).strip().upper() for value in values[:2])
+
+
+def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    try:
+        rows, columns = (float(value) for value in every(dataset, keyword))
+    except (InvalidHeader, ValueError, TypeError):
+        return None
+    usable = all(math.isfinite(value) and value > 0 for value in (rows, columns))
+    return (rows, columns) if usable else None
+
+
+def _text(dataset: Dataset, keyword: str) -> str | None:
+    try:
+        value = first(dataset, keyword)
+    except (InvalidHeader, *PARSE_ERRORS):
+        return None
+    return str(value).strip(" \x00")[:64] or None if value is not None else None

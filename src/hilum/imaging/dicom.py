@@ -1,0 +1,141 @@
+"""DICOM bytes → radiograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from hilum.domain import Acquisition, Note, Radiograph, Source
+from hilum.errors import InvalidHeader, NotAnImage, UnsupportedImage
+from hilum.imaging import acquisition, header
+from hilum.imaging.colour import grey_and_chroma, ybr_partial_to_rgb, ybr_to_rgb
+from hilum.imaging.decode import LOSSY, NATIVE, RLE, Samples, decode
+from hilum.imaging.dicomfile import DicomFile, open_dicom, quiet
+from hilum.imaging.elements import every, first
+from hilum.imaging.grey import GreyFacts, LookUp, Window, render
+
+_TAGS = (*header.TAGS, *acquisition.TAGS)
+
+Voi = Literal["file", "ignore"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parsed:
+    """Everything that the header says, in plain values."""
+
+    file: DicomFile
+    pixel: header.PixelHeader
+    facts: GreyFacts
+    palette: tuple[LookUp, ...]
+    acquisition: Acquisition
+    instance_uid: str
+    notes: tuple[Note, ...]
+
+
+def read_dicom(
+    data: bytes, name: str, *, voi: Voi = "file", window: tuple[float, float] | None = None
+) -> Radiograph:
+    """Read a DICOM file.
+
+    Args:
+        data: the whole file.
+        name: kept as the source's name.
+        voi: "ignore" leaves out the file's windows and VOI LUTs: percentiles are shown.
+        window: (centre, width) in modality values instead of the file's own, as LINEAR.
+
+    Raises:
+        IntakeError: it cannot become a radiograph; the subclass and message say why.
+    """
+    with quiet() as warned:
+        parsed = _parse(data)
+    pixel, notes = parsed.pixel, [*parsed.notes, *warned]
+    cells, precision = decode(parsed.file, pixel)
+    facts = parsed.facts
+    if voi == "ignore" or window is not None:
+        facts = replace(facts, voi=Window(*window) if window is not None else None)
+    grey, words, chroma = _show(cells, precision, parsed, facts, notes)
+    source = Source(name, "dicom", (pixel.rows, pixel.columns), instance_uid=parsed.instance_uid)
+    taken = replace(parsed.acquisition, grey=words)
+    return Radiograph(grey, source, taken, tuple(notes), chroma)
+
+
+def _parse(data: bytes) -> _Parsed:
+    file = open_dicom(data, _TAGS)
+    if file.pixels is None:
+        raise NotAnImage(
+            "The DICOM file holds no Pixel Data (7FE0,0010): it is a report, a presentation state "
+            "or a header alone; or an element before the pixels has a wrong length."
+        )
+    pixel = header.pixel_header(file.dataset)
+    facts, notes = header.grey_facts(file.dataset, pixel)
+    taken = acquisition.acquisition(file.dataset, file.syntax, pixel.frames)
+    notes = (*file.notes, *notes)
+    if pixel.frames > 1:
+        notes += (Note("several-frames", f"The file holds {pixel.frames} frames; the first is "
+                       "read."),)  # fmt: skip
+    if pixel.photometric not in header.GREY:
+        notes += (Note("colour", f"A colour picture ({pixel.photometric}) was turned to grey."),)
+    if taken.modality in ("SC", "OT"):
+        notes += (Note("secondary-capture", f"Modality {taken.modality}: a capture; grey levels "
+                       "may have been changed before it was stored.", warning=False),)  # fmt: skip
+    palette = _palette(file.dataset) if pixel.photometric == header.PALETTE else ()
+    uid = first(file.dataset, "SOPInstanceUID")
+    return _Parsed(file, pixel, facts, palette, taken, str(uid or "").strip("\x00 ")[:64], notes)
+
+
+def _show(
+    cells: Samples, precision: int, parsed: _Parsed, facts: GreyFacts, notes: list[Note]
+) -> tuple[NDArray[np.float32], str, float]:
+    pixel, syntax = parsed.pixel, parsed.file.syntax
+    if parsed.palette:
+        index = np.arange(int(cells.max()) + 1, dtype=np.float64)
+        rgb = np.stack([table(index) / ((1 << table.bits) - 1) for table in parsed.palette], 1)
+        grey, chroma = grey_and_chroma(np.take(np.rint(rgb * 255).astype(np.uint8), cells, axis=0))
+        return grey, "palette, luma", chroma
+    if pixel.photometric not in header.GREY:
+        grey, chroma = grey_and_chroma(_to_rgb(cells, parsed))
+        return grey, "luma", chroma
+    if syntax not in (*NATIVE, RLE):
+        # A codestream holds values, not cells: High Bit says nothing about it (PS3.5 8.1.1).
+        facts = replace(facts, shift=0, saturate=syntax in LOSSY)
+        if syntax not in LOSSY and precision > facts.bits and int(cells.max()) >> facts.bits:
+            notes.append(
+                Note("bits-above", f"The pixels use {precision} bits, Bits Stored is "
+                     f"{facts.bits}; the bits above are left out (PS3.5 8.1.1).")
+            )  # fmt: skip
+    shown = render(cells, facts)
+    notes.extend(shown.notes)
+    return shown.pixels, shown.grey, 0.0
+
+
+def _to_rgb(cells: Samples, parsed: _Parsed) -> Samples:
+    """Undo YBR where the decoder has not done so."""
+    native = parsed.file.syntax in (*NATIVE, RLE)
+    photometric = parsed.pixel.photometric
+    if not native or photometric == "RGB":
+        stretch = parsed.pixel.allocated == 16 and cells.dtype == np.uint16
+        spare = 16 - parsed.pixel.stored
+        return cells << spare if stretch and spare else cells
+    if cells.dtype != np.uint8:
+        raise UnsupportedImage(f"{photometric} with 16 bits a sample is not read.")
+    return ybr_partial_to_rgb(cells) if photometric == "YBR_PARTIAL_422" else ybr_to_rgb(cells)
+
+
+def _palette(dataset: Dataset) -> tuple[LookUp, ...]:
+    """Red, green and blue tables (PS3.3 C.7.6.3.1.5, C.7.6.3.1.6)."""
+    if "SegmentedRedPaletteColorLookupTableData" in dataset:
+        raise UnsupportedImage("Segmented palettes (PS3.3 C.7.9.2) are not read.")
+    tables: list[LookUp] = []
+    for colour in ("Red", "Green", "Blue"):
+        name = f"{colour}PaletteColorLookupTable"
+        descriptor = every(dataset, f"{name}Descriptor")
+        if not descriptor:
+            raise InvalidHeader(f"{name}Descriptor is missing: colours undefined.")
+        tables.append(
+            header.table_from(descriptor, first(dataset, f"{name}Data"), signed=False, name=name)
+        )
+    return tuple(tables)

@@ -1,0 +1,200 @@
+"""Bytes → header and undecoded pixel data of a DICOM file (PS3.10 7.1, PS3.5 7.1)."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from pydicom import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+
+from hilum.domain import Note
+from hilum.errors import DamagedFile, NotAnImage, UnsupportedImage
+from hilum.imaging.limits import MAX_FILE_BYTES
+
+IMPLICIT = "1.2.840.10008.1.2"
+EXPLICIT = "1.2.840.10008.1.2.1"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+UNDEFINED_LENGTH = 0xFFFFFFFF
+
+PARSE_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    AssertionError,
+    NotImplementedError,
+    RecursionError,
+    MemoryError,
+    struct.error,
+    InvalidDicomError,
+)
+"""What pydicom raises on headers that are cut, overwritten or hostile."""
+
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DicomFile:
+    """A parsed header and where its pixels lie.
+
+    Attributes:
+        dataset: elements before Pixel Data.
+        syntax: Transfer Syntax UID.
+        pixels: the value of Pixel Data; None where the file has none.
+        length: its declared length; :data:`UNDEFINED_LENGTH` when encapsulated.
+        vr: its value representation, "OB" or "OW".
+        notes: what is odd about the file's structure.
+    """
+
+    dataset: Dataset
+    syntax: str
+    pixels: memoryview | None
+    length: int
+    vr: str
+    notes: tuple[Note, ...]
+
+    @property
+    def encapsulated(self) -> bool:
+        """Whether Pixel Data is a sequence of fragments (PS3.5 A.4)."""
+        return self.length == UNDEFINED_LENGTH
+
+
+@contextmanager
+def quiet() -> Iterator[list[Note]]:
+    """Turn what pydicom warns of into notes.
+
+    Python's warning filters belong to the process, so one thread at a time passes here: keep to
+    the header inside (milliseconds) and decode outside.
+
+    Yields:
+        A list that holds the notes after the block.
+    """
+    notes: list[Note] = []
+    with _one_at_a_time, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield notes
+    texts = {str(warning.message) for warning in caught}
+    charset = {text for text in texts if "encoding" in text.lower()}
+    # The texts quote values, which may be a patient's: count them, never repeat them.
+    if charset:
+        notes.append(
+            Note("character-set", "Specific Character Set is unknown or wrong; names are not read.",
+                 warning=False)
+        )  # fmt: skip
+    if texts - charset:
+        notes.append(
+            Note(
+                "header-irregular",
+                f"{len(texts - charset)} header values break the standard's rules for their kind "
+                "(PS3.5 6.2); they are taken as they stand.",
+                warning=False,
+            )
+        )
+
+
+def open_dicom(data: bytes, tags: Sequence[int] | None = None) -> DicomFile:
+    """Parse a header; call inside :func:`quiet`.
+
+    Args:
+        data: the whole file.
+        tags: elements wanted; None for all.
+
+    Raises:
+        DamagedFile: the header breaks off or makes no sense.
+        NotAnImage: a DICOMDIR.
+        UnsupportedImage: a deflated file that grows beyond 512 MiB.
+    """
+    notes: list[Note] = []
+    stream = BytesIO(data)
+    if data[128:132] == b"DICM":
+        stream.seek(132)
+    else:
+        notes.append(Note("no-preamble", "The file lacks the preamble of PS3.10 7.1; read anyway."))
+    try:
+        meta = read_dataset(stream, False, True, stop_when=_after_meta)
+        media = str(meta.get("MediaStorageSOPClassUID", ""))
+        syntax = str(meta.get("TransferSyntaxUID") or "").strip("\x00 ")
+        if media == "1.2.840.10008.1.3.10":
+            raise NotAnImage("The file is a DICOMDIR, a table of contents; give the images.")
+        if not syntax:
+            syntax = _guess_syntax(data, stream.tell())
+            notes.append(Note("no-transfer-syntax", "Transfer Syntax UID is missing; guessed."))
+        if syntax == DEFLATED:
+            data = _inflate(data[stream.tell() :])
+            stream = BytesIO(data)
+        body = read_dataset(
+            stream,
+            syntax == IMPLICIT,
+            syntax != BIG_ENDIAN,
+            stop_when=_at_pixels,
+            specific_tags=None if tags is None else [BaseTag(tag) for tag in tags],
+        )
+    except PARSE_ERRORS as error:
+        raise DamagedFile(
+            f"The DICOM header cannot be parsed ({type(error).__name__}): it was cut or "
+            "overwritten. Copy the file again from its source."
+        ) from error
+    pixels, length, vr = _pixel_data(data, stream.tell(), little=syntax != BIG_ENDIAN)
+    return DicomFile(body, syntax, pixels, length, vr, tuple(notes))
+
+
+def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag >> 16 != 2
+
+
+def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag in (0x7FE00008, 0x7FE00009, 0x7FE00010)
+
+
+def _guess_syntax(data: bytes, at: int) -> str:
+    head = data[at : at + 6]
+    if len(head) < 6:
+        raise DamagedFile("The file ends within its meta information: it was cut.")
+    if not (head[4:6].isalpha() and head[4:6].isupper()):
+        return IMPLICIT
+    return BIG_ENDIAN if head[0] == 0 else EXPLICIT
+
+
+def _inflate(data: bytes) -> bytes:
+    """Undo the deflation of PS3.5 A.5, up to a cap."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        out = inflater.decompress(data, MAX_FILE_BYTES)
+    except zlib.error as error:
+        raise DamagedFile("The deflated data set is damaged (PS3.5 A.5).") from error
+    if inflater.unconsumed_tail:
+        raise UnsupportedImage(
+            f"The deflated data set grows beyond {MAX_FILE_BYTES // 1024**2} MiB; it is not read."
+        )
+    if not inflater.eof:
+        raise DamagedFile("The deflated data set breaks off: the file was cut.")
+    return out
+
+
+def _pixel_data(data: bytes, at: int, *, little: bool) -> tuple[memoryview | None, int, str]:
+    """Find the value of Pixel Data (7FE0,0010) without a copy."""
+    order = "<" if little else ">"
+    if at + 12 > len(data) or struct.unpack(order + "HH", data[at : at + 4]) != (0x7FE0, 0x0010):
+        return None, 0, ""
+    vr = data[at + 4 : at + 6]
+    if vr in (b"OB", b"OW", b"UN") and data[at + 6 : at + 8] == b"\x00\x00":
+        (length,) = struct.unpack(order + "I", data[at + 8 : at + 12])
+        at += 12
+    else:
+        vr = b"OW"
+        (length,) = struct.unpack(order + "I", data[at + 4 : at + 8])
+        at += 8
+    end = len(data) if length == UNDEFINED_LENGTH else min(len(data), at + length)
+    return memoryview(data)[at:end], length, vr.decode()

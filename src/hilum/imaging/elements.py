@@ -1,0 +1,94 @@
+"""Typed access to header elements that may be absent, empty, repeated or nonsense."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pydicom import Dataset
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
+
+from hilum.errors import InvalidHeader
+from hilum.imaging.dicomfile import PARSE_ERRORS
+
+_SEVERAL = (MultiValue, Sequence, list, tuple)
+
+
+def first(dataset: Dataset, keyword: str) -> Any:
+    """The value, or the first of several; None where it is absent or empty.
+
+    Raises:
+        InvalidHeader: the value cannot be parsed.
+    """
+    try:
+        value = dataset.get(keyword)
+        if isinstance(value, _SEVERAL):
+            value = value[0] if value else None
+    except PARSE_ERRORS as error:
+        raise InvalidHeader(f"{keyword} cannot be read: it is no value of its kind.") from error
+    return None if value is None or value == "" else value
+
+
+def every(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
+    """All values; empty where it is absent or empty.
+
+    Raises:
+        InvalidHeader: a value cannot be parsed.
+    """
+    try:
+        value = dataset.get(keyword)
+        if isinstance(value, _SEVERAL):
+            return tuple(value)
+    except PARSE_ERRORS as error:
+        raise InvalidHeader(f"{keyword} cannot be read: it is no value of its kind.") from error
+    return () if value is None or value == "" else (value,)
+
+
+def integer(dataset: Dataset, keyword: str) -> int | None:
+    """A whole number; None where it is absent.
+
+    Raises:
+        InvalidHeader: it is something else.
+    """
+    value = first(dataset, keyword)
+    if value is None:
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidHeader(f"{keyword} is no whole number.") from error
+
+
+def number(dataset: Dataset, keyword: str) -> float | None:
+    """A number, which may be NaN or infinite; None where it is absent.
+
+    Raises:
+        InvalidHeader: it is no number.
+    """
+    value = first(dataset, keyword)
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidHeader(f"{keyword} is no number.") from error
+
+
+def code(dataset: Dataset, keyword: str) -> str | None:
+    """A coded string in upper case without blanks around it; None where absent or unreadable."""
+    try:
+        value = first(dataset, keyword)
+    except InvalidHeader:
+        return None
+    text = "" if value is None else str(value).strip(" \x00").upper()
+    return text or None
+
+
+def positive(dataset: Dataset, keyword: str) -> float | None:
+    """A finite number above 0; None where it is absent, unreadable or something else."""
+    try:
+        value = number(dataset, keyword)
+    except InvalidHeader:
+        return None
+    return value if value is not None and math.isfinite(value) and value > 0 else None

@@ -1,0 +1,321 @@
+"""Header → how to decode the pixels, and what their values mean; checked before memory is taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import Dataset
+
+from hilum.domain import Note
+from hilum.errors import InvalidHeader, UnsupportedImage
+from hilum.imaging.elements import code, every, first, integer, number
+from hilum.imaging.grey import Function, GreyFacts, LookUp, Window
+from hilum.imaging.limits import check_size
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")
+PALETTE = "PALETTE COLOR"
+MAX_FRAMES = 100_000
+
+TAGS = (
+    0x00080016,  # SOP Class UID
+    0x00080018,  # SOP Instance UID
+    0x00280002,  # Samples per Pixel
+    0x00280004,  # Photometric Interpretation
+    0x00280006,  # Planar Configuration
+    0x00280008,  # Number of Frames
+    0x00280010,  # Rows
+    0x00280011,  # Columns
+    0x00280100,  # Bits Allocated
+    0x00280101,  # Bits Stored
+    0x00280102,  # High Bit
+    0x00280103,  # Pixel Representation
+    0x00280120,  # Pixel Padding Value
+    0x00280121,  # Pixel Padding Range Limit
+    0x00281040,  # Pixel Intensity Relationship
+    0x00281050,  # Window Center
+    0x00281051,  # Window Width
+    0x00281052,  # Rescale Intercept
+    0x00281053,  # Rescale Slope
+    0x00281056,  # VOI LUT Function
+    0x00283000,  # Modality LUT Sequence
+    0x00283010,  # VOI LUT Sequence
+    0x20500020,  # Presentation LUT Shape
+    0x00281101,  # Red Palette Color Lookup Table Descriptor
+    0x00281102,
+    0x00281103,
+    0x00281201,  # Red Palette Color Lookup Table Data
+    0x00281202,
+    0x00281203,
+    0x00281221,  # Segmented Red Palette Color Lookup Table Data
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelHeader:
+    """The Image Pixel Module (PS3.3 C.7.6.3), checked.
+
+    Attributes:
+        rows: height, 32 or more.
+        columns: width, 32 or more.
+        samples: 1 or 3.
+        photometric: Photometric Interpretation.
+        allocated: Bits Allocated, 8 or 16.
+        stored: Bits Stored.
+        high_bit: High Bit.
+        signed: Pixel Representation 1.
+        planar: samples lie plane by plane.
+        frames: Number of Frames, 1 or more.
+    """
+
+    rows: int
+    columns: int
+    samples: int
+    photometric: str
+    allocated: int
+    stored: int
+    high_bit: int
+    signed: bool
+    planar: bool
+    frames: int
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame that is not compressed."""
+        pixels = self.rows * self.columns * (self.allocated // 8)
+        if self.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422"):
+            return pixels * 2  # C.7.6.3.1.2: two samples of colour for two pixels
+        return pixels * self.samples
+
+
+def pixel_header(dataset: Dataset) -> PixelHeader:
+    """Read and check the Image Pixel Module.
+
+    Raises:
+        InvalidHeader: an element is missing or contradicts another.
+        UnsupportedImage: a photometric interpretation, depth or size that is not read.
+    """
+    rows, columns = _required(dataset, "Rows"), _required(dataset, "Columns")
+    check_size(rows, columns)
+    photometric = code(dataset, "PhotometricInterpretation")
+    if photometric is None:
+        raise InvalidHeader("Photometric Interpretation (0028,0004) is missing: polarity unknown.")
+    if photometric not in (*GREY, *COLOUR, PALETTE):
+        raise UnsupportedImage(
+            f"Photometric Interpretation {photometric[:16]!r} is not read; expected MONOCHROME1 "
+            "or MONOCHROME2 (PS3.3 C.7.6.3.1.2)."
+        )
+    samples = integer(dataset, "SamplesPerPixel") or 1
+    if samples != (3 if photometric in COLOUR else 1):
+        raise InvalidHeader(f"Samples per Pixel {samples} does not go with {photometric}.")
+    allocated, stored = _required(dataset, "BitsAllocated"), _required(dataset, "BitsStored")
+    if allocated in (1, 32, 64):
+        raise UnsupportedImage(f"Bits Allocated {allocated} is not read; expected 8 or 16.")
+    if allocated not in (8, 16):
+        raise InvalidHeader(f"Bits Allocated {allocated}: expected 8 or 16 (PS3.3 C.8.11.3).")
+    high_bit = integer(dataset, "HighBit")
+    high_bit = stored - 1 if high_bit is None else high_bit
+    if not (1 <= stored <= allocated and stored - 1 <= high_bit < allocated):
+        raise InvalidHeader(
+            f"Bits Stored {stored}, High Bit {high_bit}, Bits Allocated {allocated} contradict "
+            "each other (PS3.5 8.1.1)."
+        )
+    frames = integer(dataset, "NumberOfFrames")
+    frames = 1 if frames is None else frames
+    if not 1 <= frames <= MAX_FRAMES:
+        raise InvalidHeader(f"Number of Frames {frames}: expected 1 for a radiograph.")
+    return PixelHeader(
+        rows=rows,
+        columns=columns,
+        samples=samples,
+        photometric=photometric,
+        allocated=allocated,
+        stored=stored,
+        high_bit=high_bit,
+        signed=integer(dataset, "PixelRepresentation") == 1,
+        planar=integer(dataset, "PlanarConfiguration") == 1,
+        frames=frames,
+    )
+
+
+def grey_facts(dataset: Dataset, pixel: PixelHeader) -> tuple[GreyFacts, tuple[Note, ...]]:
+    """Read what stored values mean.
+
+    Raises:
+        InvalidHeader: a slope or a table that leaves grey levels undefined.
+    """
+    notes: list[Note] = []
+    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+    table = look_up(dataset, "ModalityLUTSequence", signed=pixel.signed)
+    if table is not None and slope not in (None, 1.0):
+        notes.append(
+            Note("two-modality-transforms", "Both a Modality LUT and a Rescale Slope are present "
+                 "(PS3.3 C.11.1 allows one); the table is used.")
+        )  # fmt: skip
+    if code(dataset, "PixelIntensityRelationship") == "LOG":
+        notes.append(
+            Note("log-intensity", "Pixel values are logarithmic in intensity; no correction is "
+                 "made beyond the header's own.", warning=False)
+        )  # fmt: skip
+    facts = GreyFacts(
+        bits=pixel.stored,
+        shift=pixel.high_bit + 1 - pixel.stored,
+        signed=pixel.signed,
+        padding=_padding(dataset, pixel),
+        slope=1.0 if slope is None else slope,
+        intercept=0.0 if intercept is None else intercept,
+        modality=table,
+        voi=_voi(dataset, pixel, table, intercept or 0.0, notes),
+        inverted=_inverted(dataset, pixel.photometric, notes),
+    )
+    return facts, tuple(notes)
+
+
+def look_up(dataset: Dataset, sequence: str, *, signed: bool) -> LookUp | None:
+    """Read the first table of a LUT sequence; None where there is none.
+
+    Args:
+        dataset: the header.
+        sequence: keyword of the sequence.
+        signed: whether the table's input may be negative, which settles how the descriptor's
+            second value is read (PS3.3 C.11.1.1.1, C.11.2.1.1).
+
+    Raises:
+        InvalidHeader: descriptor or data are missing, short or out of range.
+    """
+    item = first(dataset, sequence)
+    if not isinstance(item, Dataset):
+        return None
+    data = _raw(item, "LUTData")
+    if isinstance(data, bytes) and item.original_encoding[1] is False:  # OW in a big-endian file
+        data = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype("<u2").tobytes()
+    return table_from(every(item, "LUTDescriptor"), data, signed=signed, name=sequence)
+
+
+def table_from(descriptor: tuple[object, ...], data: object, *, signed: bool, name: str) -> LookUp:
+    """Build a look-up table from a descriptor and its data.
+
+    Raises:
+        InvalidHeader: they are missing, short or out of range.
+    """
+    if len(descriptor) != 3:
+        raise InvalidHeader(f"{name} has a LUT Descriptor of {len(descriptor)} values, not 3.")
+    entries, start, bits = (int(cast("int", value)) for value in descriptor)
+    entries = (entries & 0xFFFF) or 65536  # 0 stands for 65,536
+    start &= 0xFFFF
+    if signed and start >= 32768:
+        start -= 65536
+    if not 8 <= bits <= 16:
+        raise InvalidHeader(f"{name}: entries of {bits} bits; PS3.3 C.11.1.1.1 allows 8 to 16.")
+    values = _entries(data, entries, bits)
+    if len(values) < entries:
+        raise InvalidHeader(
+            f"{name} announces {entries} entries and holds {len(values)}: grey levels undefined."
+        )
+    values = values[:entries].astype(np.float64)
+    if values.max() >= 1 << bits:
+        raise InvalidHeader(f"{name} holds entries beyond its {bits} bits: grey levels undefined.")
+    return LookUp(start, values, bits)
+
+
+def _entries(data: object, entries: int, bits: int) -> NDArray[np.uint16]:
+    if isinstance(data, bytes):
+        if bits == 8 and entries <= len(data) < 2 * entries:  # one byte an entry
+            return np.frombuffer(data, np.uint8).astype(np.uint16)
+        return np.frombuffer(data[: len(data) // 2 * 2], "<u2").astype(np.uint16)
+    if isinstance(data, int):
+        return np.asarray([data & 0xFFFF], np.uint16)
+    if isinstance(data, list | tuple):
+        return (np.asarray(data, np.int64) & 0xFFFF).astype(np.uint16)
+    return np.empty(0, np.uint16)
+
+
+def _raw(item: Dataset, keyword: str) -> object:
+    """LUT Data: bytes for OW, a list for US and SS."""
+    values = every(item, keyword)
+    return values[0] if len(values) == 1 else list(values)
+
+
+def _required(dataset: Dataset, keyword: str) -> int:
+    value = integer(dataset, keyword)
+    if value is None:
+        raise InvalidHeader(f"{keyword} is missing: the picture cannot be laid out.")
+    return value
+
+
+def _padding(dataset: Dataset, pixel: PixelHeader) -> tuple[int, int] | None:
+    """Pixel Padding Value and Range Limit (PS3.3 C.7.5.1.1.2), read by Pixel Representation."""
+    value = integer(dataset, "PixelPaddingValue")
+    if value is None:
+        return None
+    limit = integer(dataset, "PixelPaddingRangeLimit")
+    ends = [_by_sign(end, pixel) for end in (value, value if limit is None else limit)]
+    return min(ends), max(ends)
+
+
+def _by_sign(value: int, pixel: PixelHeader) -> int:
+    top = 1 << pixel.allocated
+    value &= top - 1
+    return value - top if pixel.signed and value >= top // 2 else value
+
+
+def _voi(
+    dataset: Dataset,
+    pixel: PixelHeader,
+    modality: LookUp | None,
+    intercept: float,
+    notes: list[Note],
+) -> LookUp | Window | None:
+    """The VOI LUT where there is one, else the first window (PS3.3 C.11.2 leaves the choice)."""
+    signed = intercept < 0 or (pixel.signed and modality is None)
+    table = look_up(dataset, "VOILUTSequence", signed=signed)
+    centres, widths = every(dataset, "WindowCenter"), every(dataset, "WindowWidth")
+    if table is not None:
+        if centres and widths:
+            notes.append(
+                Note("voi-lut-preferred", "The header offers a VOI LUT and a window; the table is "
+                     "used.", warning=False)
+            )  # fmt: skip
+        return table
+    if not centres and not widths:
+        return None
+    if not centres or not widths:
+        notes.append(Note("window-incomplete", "Window Center and Window Width do not come in "
+                          "pairs; the window is left out."))  # fmt: skip
+        return None
+    if len(centres) > 1 or len(widths) > 1:
+        notes.append(
+            Note("several-windows", "The header offers several windows; the first is used.",
+                 warning=False)
+        )  # fmt: skip
+    named = code(dataset, "VOILUTFunction") or "LINEAR"
+    if named not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        notes.append(Note("voi-function-unknown", "VOI LUT Function is none that PS3.3 C.11.2.1.3 "
+                          "knows; LINEAR is used."))  # fmt: skip
+        named = "LINEAR"
+    centre, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
+    return Window(cast("float", centre), cast("float", width), cast("Function", named))
+
+
+def _inverted(dataset: Dataset, photometric: str, notes: list[Note]) -> bool:
+    """Whether low values are shown white; one inversion at most.
+
+    MONOCHROME1 means that the lowest value is white after the VOI transformation (PS3.3
+    C.7.6.3.1.2). Presentation LUT Shape INVERSE says the same thing again: DX demands it of every
+    MONOCHROME1 picture and IDENTITY of every MONOCHROME2 picture (C.8.11.3.1.2, C.11.6).
+    """
+    shape = code(dataset, "PresentationLUTShape")
+    dark_high = photometric == "MONOCHROME1"
+    if (
+        photometric in GREY
+        and shape in ("IDENTITY", "INVERSE")
+        and (shape == "INVERSE") != (dark_high)
+    ):
+        notes.append(
+            Note("polarity-contradiction", f"Presentation LUT Shape {shape} contradicts "
+                 f"{photometric} (PS3.3 C.8.11.3.1.2); the picture is shown inverted.")
+        )  # fmt: skip
+    return dark_high or (photometric == "MONOCHROME2" and shape == "INVERSE")
