@@ -35,11 +35,11 @@ clean: ## remove the environment, caches and the demonstration
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist hilum-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The base is small (no torch); the tests need torch, which is large.
+# The base is small (no torch, no byte code that is never run); the tests need torch: large.
 .venv/base: pyproject.toml scripts/environment.py
 	@echo "Installing Hilum into .venv ..."
 	@$(PYTHON) scripts/environment.py .venv
-	@$(PIP) --editable .
+	@$(PIP) --no-compile --editable .
 	@touch $@
 
 .venv/all: .venv/base
