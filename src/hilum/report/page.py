@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
 from markupsafe import Markup
 
 from hilum.bundles.card import Card, Result
@@ -107,8 +106,10 @@ class Page:
 
     def _parts(self) -> Iterator[tuple[str, dict[str, Any]]]:
         keys = [f["key"] for f in self._findings()]
-        for number, rows in enumerate(_batches(self._journal.entries("reading"), INDEX_ROWS)):
-            yield f"index-{number:03d}.js", _index_part(rows, keys, number * INDEX_ROWS)
+        entries = self._journal.entries("reading")
+        for number, start in enumerate(range(0, self._journal.count("reading"), INDEX_ROWS)):
+            rows = islice(entries, INDEX_ROWS)  # one at a time: 4,000 whole entries are heavy
+            yield f"index-{number:03d}.js", _index_part(rows, keys, start)
         for number, rows in enumerate(_batches(self._journal.entries("reading"), DETAIL_ROWS)):
             details = [_detail(row) for row in rows]
             part = {"kind": "detail", "chunk": number, "rows": details}
@@ -165,15 +166,15 @@ def _present(entry: dict[str, Any]) -> bool:
     return any(p["decision"] == "present" for p in entry["record"]["predictions"])
 
 
-def _index_part(rows: list[dict[str, Any]], keys: list[str], start: int) -> dict[str, Any]:
+def _index_part(rows: Iterator[dict[str, Any]], keys: list[str], start: int) -> dict[str, Any]:
     """Names, probabilities and warnings of some rows.
 
     A probability and its decision share 16 bits: the probability in steps of 1/32767 above, the
     decision in the lowest bit.
     """
     codes: dict[str, int] = {}
-    packed = np.zeros((len(rows), len(keys)), "<u2")
     names, flags, stems = [], [], {}
+    packed = bytearray()
     for at, row in enumerate(rows):
         record = row["record"]
         names.append(record["image"])
@@ -182,14 +183,14 @@ def _index_part(rows: list[dict[str, Any]], keys: list[str], start: int) -> dict
         if stem != record["image"].replace("/", "__"):
             stems[at] = stem
         by_key = {p["finding"]: p for p in record["predictions"]}
-        for column, key in enumerate(keys):
-            p = by_key[key]
-            packed[at, column] = round(p["probability"] * 32767) << 1 | (p["decision"] == "present")
+        for p in (by_key[key] for key in keys):
+            both = round(p["probability"] * 32767) << 1 | (p["decision"] == "present")
+            packed += both.to_bytes(2, "little")
     return {
         "kind": "index",
         "start": start,
         "names": names,
-        "p": base64.b64encode(packed.tobytes()).decode("ascii"),
+        "p": base64.b64encode(packed).decode("ascii"),
         "codes": list(codes),
         "flags": flags,
         "stems": stems,
