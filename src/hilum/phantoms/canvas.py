@@ -113,7 +113,8 @@ class Canvas:
         left, top, right, bottom = box
         layer = np.zeros((bottom - top, right - left), np.uint8)
         unit = float(thick.max()) / _STEPS
-        tangent = np.gradient(points, axis=0)
+        ahead = np.concatenate([points[:1], points, points[-1:]])
+        tangent = ahead[2:] - ahead[:-2]
         tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1])[:, None], 1e-9)
         half = np.stack([-tangent[:, 1], tangent[:, 0]], axis=1) * drawn[:, None] / 2
         middle = points - np.array([left, top]) * self.spacing_mm

@@ -54,7 +54,7 @@ def _branch(
     stem: tuple[int, float, int],
 ) -> None:
     side, width, level = stem
-    if width < 0.6 or level > 7:
+    if width < 0.75 or level > 7:
         return
     length = (20.0 + 1.4 * width) * rng.uniform(0.75, 1.25)
     bend = rng.normal(0, 0.16)
