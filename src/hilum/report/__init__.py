@@ -1,1 +1,5 @@
-"""See docs/architecture.md."""
+"""Draws what the rooms below return: tables, JSON, pictures, pages. See docs/report.md."""
+
+from hilum.report.folder import OutputFolder
+
+__all__ = ["OutputFolder"]
