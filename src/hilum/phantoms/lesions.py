@@ -53,7 +53,7 @@ class Thorax:
         chest: the measures.
         cavity: where lungs and mediastinum lie.
         lungs: the visible fields of the lungs, by side.
-        pleura: these, and what lies behind the diaphragm.
+        pleura: these, and what lies behind the heart and the diaphragm.
         air: mm of lung on each ray, float32 [rows, columns].
     """
 
@@ -138,7 +138,7 @@ def _effusion(thorax: Thorax, side: Side, extent: float, rng: np.random.Generato
     # The meniscus climbs along the chest wall.
     meniscus = level + chest.dome * 0.75 * (1.0 - outwards**3) - 34.0 * outwards**6
     mask = thorax.pleura[side] & (thorax.air > 0.5) & (gy > meniscus)
-    weight = smooth((gy - meniscus) / 30.0) * mask
+    weight = smooth((gy - meniscus) / 30.0) * smooth((sign * gx - 18.0) / 30.0) * mask
     return Change(mask, thorax.air * weight * np.float32(1.0 - LUNG), 1.0 - weight)
 
 

@@ -21,7 +21,7 @@ class Chambers:
         cavity: lungs and mediastinum together.
         heart: the heart.
         lungs: the visible fields of the lungs, by side.
-        pleura: these, and what lies behind the diaphragm.
+        pleura: these, and what lies behind the heart and the diaphragm.
         air: mm of lung on each ray, float32 [rows, columns]; some lies behind heart and diaphragm.
     """
 
@@ -54,8 +54,8 @@ def chambers(canvas: Canvas, chest: Chest, ratio: float) -> Chambers:
         # Behind the dome the lung reaches further down, thinner and thinner.
         recess = np.float32(0.20) * np.exp(-canvas.depth(base) / np.float32(26.0))
         air = np.where(base, air * recess, air)
-        pleura[name] = cavity & own & ~heart & ~middle
-        fields[name] = pleura[name] & ~base
+        pleura[name] = cavity & own & ~middle
+        fields[name] = pleura[name] & ~base & ~heart
     return Chambers(cavity, heart, fields, pleura, air)
 
 

@@ -65,7 +65,7 @@ def _branch(
         points.append((x + side * cos(angle) * length / 4, y + sin(angle) * length / 4))
     end_width = width * 0.86
     tapering = np.linspace(width, end_width, 5)
-    canvas.tube(blood, points, tapering, 1.7 * tapering)
+    canvas.tube(blood, points, tapering, 2.2 * tapering)
     spread = rng.uniform(0.28, 0.62)
     lean = rng.uniform(-0.15, 0.15)
     thin = rng.uniform(0.52, 0.72)
