@@ -13,7 +13,7 @@ _SAMPLE_PX = 512
 
 
 def grey_and_chroma(
-    rgb: NDArray[np.uint8] | NDArray[np.uint16],
+    rgb: NDArray[np.uint8 | np.uint16],
 ) -> tuple[NDArray[np.float32], float]:
     """Take the luma of a colour picture (ITU-R BT.601) and measure its colour.
 
@@ -30,10 +30,10 @@ def grey_and_chroma(
     step = max(1, max(rgb.shape[:2]) // _SAMPLE_PX)
     sample = rgb[::step, ::step].astype(np.int32)
     spread = sample.max(axis=2) - sample.min(axis=2)
-    return grey, float(np.mean(spread > COLOURED * full))
+    return grey, int(np.count_nonzero(spread > COLOURED * full)) / spread.size
 
 
-def ybr_to_rgb(ybr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def ybr_to_rgb(ybr: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
     """YBR_FULL → RGB (PS3.3 C.7.6.3.1.2; the matrix is that of JPEG).
 
     Args:
@@ -43,7 +43,7 @@ def ybr_to_rgb(ybr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(swapped, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
-def ybr_partial_to_rgb(ybr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def ybr_partial_to_rgb(ybr: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8]:
     """YBR_PARTIAL_422, spread to one sample a pixel → RGB (BT.601, 16 to 235)."""
     full = ybr.astype(np.float32)
     full[..., 0] = (full[..., 0] - 16.0) * (255 / 219)

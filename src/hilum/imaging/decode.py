@@ -8,7 +8,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from rle.rle import decode_frame
+from rle.utils import decode_pixel_data
 
 from hilum.errors import DamagedFile, InvalidHeader, UnsupportedImage
 from hilum.imaging.codestream import Codestream, read_codestream
@@ -44,7 +44,7 @@ LOSSY = frozenset(
      "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.203"}
 )  # fmt: skip
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+Samples = NDArray[np.uint8 | np.uint16]
 
 
 def decode(file: DicomFile, pixel: PixelHeader) -> tuple[Samples, int]:
@@ -123,7 +123,13 @@ def _spread_422(cells: Samples, size: tuple[int, int]) -> Samples:
 def _run_length(frame: bytes | memoryview, pixel: PixelHeader) -> Samples:
     """RLE Lossless (PS3.5 Annex G): one segment a byte plane."""
     try:
-        data = decode_frame(bytes(frame), pixel.rows * pixel.columns, pixel.allocated, "<")
+        data = decode_pixel_data(
+            bytes(frame),
+            version=2,
+            rows=pixel.rows,
+            columns=pixel.columns,
+            bits_allocated=pixel.allocated,
+        )
     except (ValueError, RuntimeError, OverflowError) as error:
         raise DamagedFile("The run-length encoded pixels are damaged (PS3.5 Annex G).") from error
     cells = np.frombuffer(data, np.uint8 if pixel.allocated == 8 else "<u2")

@@ -17,6 +17,7 @@ from hilum.imaging.decode import LOSSY, NATIVE, RLE, Samples, decode
 from hilum.imaging.dicomfile import DicomFile, open_dicom, quiet
 from hilum.imaging.elements import every, first
 from hilum.imaging.grey import GreyFacts, LookUp, Window, render
+from hilum.imaging.tables import table_from
 
 _TAGS = (*header.TAGS, *acquisition.TAGS)
 
@@ -119,7 +120,7 @@ def _to_rgb(cells: Samples, parsed: _Parsed) -> Samples:
     if not native or photometric == "RGB":
         stretch = parsed.pixel.allocated == 16 and cells.dtype == np.uint16
         spare = 16 - parsed.pixel.stored
-        return cells << spare if stretch and spare else cells
+        return np.left_shift(cells, spare, dtype=np.uint16) if stretch and spare else cells
     if cells.dtype != np.uint8:
         raise UnsupportedImage(f"{photometric} with 16 bits a sample is not read.")
     return ybr_partial_to_rgb(cells) if photometric == "YBR_PARTIAL_422" else ybr_to_rgb(cells)
@@ -136,6 +137,6 @@ def _palette(dataset: Dataset) -> tuple[LookUp, ...]:
         if not descriptor:
             raise InvalidHeader(f"{name}Descriptor is missing: colours undefined.")
         tables.append(
-            header.table_from(descriptor, first(dataset, f"{name}Data"), signed=False, name=name)
+            table_from(descriptor, first(dataset, f"{name}Data"), signed=False, name=name)
         )
     return tuple(tables)

@@ -6,7 +6,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -72,7 +72,7 @@ class DicomFile:
 
 
 @contextmanager
-def quiet() -> Iterator[list[Note]]:
+def quiet() -> Generator[list[Note]]:
     """Turn what pydicom warns of into notes.
 
     Python's warning filters belong to the process, so one thread at a time passes here: keep to

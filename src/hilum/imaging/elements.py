@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence as _Sequence
+from typing import Any, cast
 
 from pydicom import Dataset
 from pydicom.multival import MultiValue
@@ -12,6 +13,7 @@ from pydicom.sequence import Sequence
 from hilum.errors import InvalidHeader
 from hilum.imaging.dicomfile import PARSE_ERRORS
 
+_Values = _Sequence[Any]
 _SEVERAL = (MultiValue, Sequence, list, tuple)
 
 
@@ -22,9 +24,10 @@ def first(dataset: Dataset, keyword: str) -> Any:
         InvalidHeader: the value cannot be parsed.
     """
     try:
-        value = dataset.get(keyword)
+        value: Any = dataset.get(keyword)
         if isinstance(value, _SEVERAL):
-            value = value[0] if value else None
+            several = cast("_Values", value)
+            value = several[0] if len(several) else None
     except PARSE_ERRORS as error:
         raise InvalidHeader(f"{keyword} cannot be read: it is no value of its kind.") from error
     return None if value is None or value == "" else value
@@ -37,9 +40,9 @@ def every(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
         InvalidHeader: a value cannot be parsed.
     """
     try:
-        value = dataset.get(keyword)
+        value: Any = dataset.get(keyword)
         if isinstance(value, _SEVERAL):
-            return tuple(value)
+            return tuple(cast("_Values", value))
     except PARSE_ERRORS as error:
         raise InvalidHeader(f"{keyword} cannot be read: it is no value of its kind.") from error
     return () if value is None or value == "" else (value,)

@@ -42,4 +42,5 @@ def to_bytes(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Grey levels in [0, 1] → 0 to 255, rounded; uint8 as it is."""
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels, np.uint8)
-    return np.asarray(cv2.convertScaleAbs(np.ascontiguousarray(pixels), alpha=255.0), np.uint8)
+    grey = np.ascontiguousarray(pixels, np.float32)
+    return np.asarray(cv2.convertScaleAbs(grey, alpha=255.0), np.uint8)

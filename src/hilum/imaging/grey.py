@@ -19,11 +19,13 @@ from hilum.domain import Note
 from hilum.errors import InvalidHeader
 
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
-Cells = NDArray[np.uint8] | NDArray[np.uint16]
+Cells = NDArray[np.uint8 | np.uint16]
 
 PERCENTILES = (0.5, 99.5)
 """Where a file names no window; the darkest and brightest half per cent are often collimator
 and burned-in letters."""
+
+_BOUND = 1e100  # beyond this a header is nonsense, and float64 would overflow
 
 _ROWS_AT_ONCE = 128  # np.take widens its indices to 8 bytes: keep that copy in the cache
 
@@ -66,16 +68,19 @@ class Window:
     @property
     def valid(self) -> bool:
         """LINEAR needs a width of 1 or more, the others more than 0 (C.11.2.1.2.1, C.11.2.1.3)."""
-        finite = np.isfinite(self.centre) and np.isfinite(self.width)
-        return bool(finite and (self.width >= 1 if self.function == "LINEAR" else self.width > 0))
+        if not (abs(self.centre) < _BOUND and abs(self.width) < _BOUND):  # also false for NaN
+            return False
+        return self.width >= 1 if self.function == "LINEAR" else self.width > 0
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map modality values to [0, 1]; the window must be valid."""
         centre, width = self.centre, self.width
-        if self.function == "SIGMOID":  # C.11.2.1.3.1; the clip keeps exp from overflowing
-            return 1.0 / (1.0 + np.exp(np.clip(-4.0 * (x - centre) / width, -700.0, 700.0)))
-        if self.function == "LINEAR_EXACT":  # C.11.2.1.3.2
-            return np.clip((x - centre) / width + 0.5, 0.0, 1.0)
+        if self.function != "LINEAR":
+            with np.errstate(over="ignore"):  # a width near 0 is a threshold
+                share = (x - centre) / width
+            if self.function == "LINEAR_EXACT":  # C.11.2.1.3.2
+                return np.clip(share + 0.5, 0.0, 1.0)
+            return 1.0 / (1.0 + np.exp(np.clip(-4.0 * share, -700.0, 700.0)))  # C.11.2.1.3.1
         if width == 1:  # C.11.2.1.2.1: a threshold
             return (x > centre - 0.5).astype(np.float64)
         return np.clip((x - (centre - 0.5)) / (width - 1.0) + 0.5, 0.0, 1.0)
@@ -190,12 +195,13 @@ def _padding(stored: NDArray[np.int64], size: int, facts: GreyFacts) -> NDArray[
 def _modality(stored: NDArray[np.int64], facts: GreyFacts) -> NDArray[np.float64]:
     if facts.modality is not None:
         return facts.modality(stored.astype(np.float64))
-    if not (np.isfinite(facts.slope) and np.isfinite(facts.intercept) and facts.slope):
+    usable = abs(facts.slope) < _BOUND and abs(facts.intercept) < _BOUND and facts.slope
+    if not usable:
         raise InvalidHeader(
             f"Rescale Slope {facts.slope:g}, Rescale Intercept {facts.intercept:g}: a slope must "
-            "be finite and not 0 (PS3.3 C.11.1.1.2), or every pixel is the same."
+            "be a number and not 0 (PS3.3 C.11.1.1.2), or every pixel is the same."
         )
-    return stored * facts.slope + facts.intercept
+    return np.asarray(stored * facts.slope + facts.intercept, np.float64)
 
 
 def _voi(
@@ -253,9 +259,12 @@ def _quantiles(
         return 0.0, 0.0
     order = used[np.argsort(values[used], kind="stable")]
     reached = np.cumsum(counts[order])
-    low, high = np.searchsorted(reached, reached[-1] * np.asarray(percent) / 100.0)
-    last = len(order) - 1
-    return float(values[order[min(low, last)]]), float(values[order[min(high, last)]])
+    last, total = len(order) - 1, float(reached[-1])
+
+    def reaching(share: float) -> float:
+        return float(values[order[min(int(np.count_nonzero(reached < share * total)), last)]])
+
+    return reaching(percent[0] / 100.0), reaching(percent[1] / 100.0)
 
 
 def _look_up(table: NDArray[np.float32], cells: Cells) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from pydicom import DataElement, Dataset
 from pydicom.datadict import dictionary_description, dictionary_has_tag
@@ -147,9 +148,9 @@ def _value(element: DataElement) -> str:
         return f"{len(value):,} bytes"
     if element.VR == "UI":
         return str(UID(str(value)).name) if not isinstance(value, MultiValue) else "several"
-    several = isinstance(value, MultiValue | list)
-    if several and len(value) > 16:
-        return f"{len(value):,} values"
-    text = "\\".join(str(part) for part in value) if several else str(value)
+    parts = cast("list[object]", value if isinstance(value, MultiValue | list) else [value])
+    if len(parts) > 16:
+        return f"{len(parts):,} values"
+    text = "\\".join(str(part) for part in parts)
     text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -161,7 +161,7 @@ def _without_alpha(samples: NDArray[np.generic], notes: list[Note]) -> NDArray[n
     return colour[..., 0] if colour.shape[2] == 1 else colour
 
 
-def _integers(samples: NDArray[np.generic]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _integers(samples: NDArray[np.generic]) -> NDArray[np.uint8 | np.uint16]:
     if samples.dtype == np.uint8:
         return samples.astype(np.uint8, copy=False)
     if samples.dtype == np.uint16:

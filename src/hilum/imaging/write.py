@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID
+from rle.utils import encode_pixel_data
 
 _DX, _CR, _SC = (
     "1.2.840.10008.5.1.4.1.1.1.1",
@@ -139,7 +139,12 @@ def write_dicom(path: Path | str, stored: NDArray[Any], **facts: Unpack[DicomFac
             delattr(dataset, keyword)
     _add_pixels(dataset, stored, syntax)
     target = Path(path)
-    dcmwrite(target, dataset, enforce_file_format=True, **_encoding(syntax))
+    dataset.save_as(
+        target,
+        implicit_vr=syntax.is_implicit_VR,
+        little_endian=syntax.is_little_endian,
+        enforce_file_format=True,
+    )
     return target
 
 
@@ -147,10 +152,6 @@ def _syntax(name: str) -> str:
     if name not in TRANSFER_SYNTAXES:
         raise ValueError(f"transfer syntax {name!r}; known: {', '.join(TRANSFER_SYNTAXES)}")
     return TRANSFER_SYNTAXES[name]
-
-
-def _encoding(syntax: UID) -> dict[str, bool]:
-    return {"implicit_vr": syntax.is_implicit_VR, "little_endian": syntax.is_little_endian}
 
 
 def _describe_patient(dataset: Dataset, facts: DicomFacts) -> None:
@@ -252,8 +253,8 @@ def _set_uids(dataset: Dataset, stored: NDArray[Any], facts: DicomFacts, syntax:
     dataset.SOPInstanceUID = facts.get("instance_uid", _uid(content.hexdigest()))
     dataset.SOPClassUID = _SOP_CLASSES.get(dataset.Modality, _SC)
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
+    meta.MediaStorageSOPInstanceUID = UID(dataset.SOPInstanceUID)
     meta.TransferSyntaxUID = syntax
     meta.ImplementationClassUID = UID(_IMPLEMENTATION)
     dataset.file_meta = meta
@@ -284,7 +285,7 @@ def _add_pixels(dataset: Dataset, stored: NDArray[Any], syntax: UID) -> None:
 def _encode(frame: NDArray[Any], dataset: Dataset, syntax: UID) -> bytes:
     bits = int(dataset.BitsStored)
     frame = np.ascontiguousarray(frame, np.uint8 if bits <= 8 and syntax != _RLE else frame.dtype)
-    encoder: Callable[[], bytes] = {
+    encoder: Callable[[], bytes | bytearray] = {
         TRANSFER_SYNTAXES["jpeg"]: lambda: imagecodecs.jpeg8_encode(frame, 95),
         TRANSFER_SYNTAXES["jpeg-extended"]: lambda: imagecodecs.jpeg8_encode(
             frame, 95, bitspersample=12
@@ -307,9 +308,14 @@ _RLE = TRANSFER_SYNTAXES["rle"]
 
 
 def _run_lengths(frame: NDArray[Any]) -> bytes:
-    from rle.rle import encode_frame
-
     rows, columns = frame.shape[:2]
     samples = frame.shape[2] if frame.ndim == 3 else 1
     data = frame.astype(frame.dtype.newbyteorder("<")).tobytes()
-    return bytes(encode_frame(data, rows, columns, samples, 8 * frame.dtype.itemsize, "<"))
+    return encode_pixel_data(
+        data,
+        byteorder="<",
+        rows=rows,
+        columns=columns,
+        samples_per_pixel=samples,
+        bits_allocated=8 * frame.dtype.itemsize,
+    )
