@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -57,9 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         if "--debug" in given:
             raise
+        # The message of an unexpected error may quote a header, hence a patient: the place is told.
+        at = traceback.extract_tb(error.__traceback__)[-1]
         typer.echo(
-            f"Hilum failed: {type(error).__name__}: {error}\nThis should not happen. To see where, "
-            f"put --debug after the word hilum: hilum --debug {' '.join(given)}",
+            f"Hilum failed: {type(error).__name__} at {Path(at.filename).name}:{at.lineno}. This "
+            f"should not happen; please report it. To see more, put --debug before the command: "
+            f"hilum --debug {_called(given) or ''} …",
             err=True,
         )
         sys.exit(FAILED)
@@ -68,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def application(arguments: Sequence[str]) -> typer.Typer:
     """The command line, with only the command imported that the arguments call."""
-    called = next((a for a in arguments if not a.startswith("-")), None)
+    called = _called(arguments)
     app = typer.Typer(
         name="hilum",
         no_args_is_help=True,
@@ -87,6 +92,10 @@ def application(arguments: Sequence[str]) -> typer.Typer:
         else:
             app.command(name)(command)
     return app
+
+
+def _called(arguments: Sequence[str]) -> str | None:
+    return next((a for a in arguments if not a.startswith("-")), None)
 
 
 def _version(wanted: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import time
 import traceback
 from collections import Counter
@@ -53,6 +52,7 @@ def read(
     paths: Annotated[
         list[Path], typer.Argument(help="DICOM, PNG, JPEG or TIFF files, or folders of them.")
     ],
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; new or empty.")],
     bundle: Annotated[
         str, typer.Option(help="Name from `hilum bundles list`, a folder or a .hilum file.")
@@ -78,7 +78,6 @@ def read(
     Exit status: 0 all were read; 1 some were not, and refused.csv says why; 2 nothing was done;
     130 stopped by Ctrl-C, and --resume goes on.
     """
-    from hilum.cli.memory import keep_memory_flat
     from hilum.cli.progress import progress
     from hilum.imaging import find_files
     from hilum.reading import Reader, read_many
@@ -93,7 +92,6 @@ def read(
             f"{f' among {found.passed_over} files' if found.passed_over else ''}."
         )
     workers = min(workers or _processors(), len(files))
-    keep_memory_flat(workers)
     reader = Reader.of(
         bundle,
         threads=max(1, _processors() // workers),
@@ -202,12 +200,16 @@ def _debug(context: typer.Context) -> bool:
 
 
 def _say(tally: _Tally, page: Path, *, done: int, seconds: float) -> None:
-    rate = tally.files / seconds if seconds > 0 else 0.0
-    typer.echo(
-        f"Read {tally.read} of {tally.files} files in {seconds:.1f} s ({rate:.1f} a second)"
-        f"{f'; {tally.flagged} with warnings' if tally.flagged else ''}"
-        f"{f'; {done} were done before' if done else ''}."
-    )
+    before = f"{done} {'was' if done == 1 else 'were'} done before" if done else ""
+    if tally.files:
+        rate = tally.files / max(seconds, 1e-3)
+        typer.echo(
+            f"Read {tally.read} of {tally.files} files in {seconds:.1f} s ({rate:.1f} a second)"
+            f"{f'; {tally.flagged} with warnings' if tally.flagged else ''}"
+            f"{f'; {before}' if before else ''}."
+        )
+    else:
+        typer.echo(f"Nothing left to read: {before}." if before else "Nothing was read.")
     if tally.refused:
         reasons = ", ".join(f"{n} {code}" for code, n in tally.refused.most_common())
         typer.echo(
@@ -215,4 +217,3 @@ def _say(tally: _Tally, page: Path, *, done: int, seconds: float) -> None:
             f"{page.parent / 'refused.csv'}. Exit status 1."
         )
     typer.echo(f"Page: {page}")
-    sys.stdout.flush()

@@ -1,0 +1,271 @@
+"""A folder of radiographs, and of files that are none, through the command line to every result."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+import hilum as package
+from hilum.cli import main
+from hilum.errors import NotAnImage, Refused
+from hilum.imaging import write_dicom
+from hilum.phantoms import draw_blank, draw_chest
+
+
+def as_stored(phantom, top):
+    return np.rint(phantom.pixels * top).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three chests in three formats, a blank picture, a text, a cut file, and a passer-by."""
+    root = tmp_path_factory.mktemp("study")
+    (root / "ward 7").mkdir()
+    chests = [draw_chest(np.random.default_rng(i), size=(300, 280)) for i in range(3)]
+    write_dicom(
+        root / "ward 7" / "a.dcm",
+        as_stored(chests[0], 4095),
+        bits_stored=12,
+        window=(2048, 4096),
+        transfer_syntax="jpeg-ls",
+    )
+    cv2.imwrite(str(root / "b.png"), as_stored(chests[1], 65535))
+    cv2.imwrite(str(root / "c.jpg"), as_stored(chests[2], 255).astype(np.uint8))
+    blank = draw_blank(np.random.default_rng(0), size=(300, 280))
+    write_dicom(root / "d.dcm", as_stored(blank, 4095), bits_stored=12)
+    (root / "e.dcm").write_text("no picture")
+    whole = (root / "ward 7" / "a.dcm").read_bytes()
+    (root / "f.dcm").write_bytes(whole[: len(whole) // 2])
+    (root / "notes.txt").write_text("passed over")
+    return root
+
+
+READ = ["b.png", "c.jpg", "ward 7/a.dcm"]
+REFUSED = ["d.dcm", "e.dcm", "f.dcm"]
+
+
+def run(*arguments):
+    try:
+        main([str(a) for a in arguments])
+    except SystemExit as end:
+        return end.code
+
+
+def rows(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def names_in(out):
+    return [row[0] for row in rows(out / "readings.csv")[1:]]
+
+
+@pytest.fixture(scope="module")
+def results(folder, tiny_bundle, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results") / "out"
+    arguments = ("--bundle", tiny_bundle.location, "--workers", 2)
+    status = run("read", folder, "-o", out, *arguments)
+    return status, out
+
+
+def test_some_were_not_read_and_the_status_says_so(results, folder, tiny_bundle, tmp_path, capsys):
+    status, _ = results
+    assert status == 1
+    arguments = ("--bundle", tiny_bundle.location)
+    assert run("read", folder / "b.png", "-o", tmp_path / "good", *arguments) == 0
+    assert "Read 1 of 1 files" in capsys.readouterr().out
+
+
+def test_every_file_has_its_row(results):
+    _, out = results
+    assert rows(out / "readings.csv")[0] == ["Image Index", "Predict label"]
+    assert sorted(names_in(out)) == READ
+    assert sorted(row[0] for row in rows(out / "refused.csv")[1:]) == REFUSED
+    assert len(rows(out / "findings.csv")) == 1 + 3 * len(READ)
+    document = json.loads((out / "readings.json").read_text("utf-8"))
+    assert document["bundle"]["name"] == "tiny"
+    assert (out / "report.html").stat().st_size > 10_000
+    assert len(list((out / "heatmaps").iterdir())) >= len(READ)
+    assert not (out / "failures.log").exists()
+
+
+def test_each_refusal_has_its_reason(results):
+    _, out = results
+    stages = {row[0]: row[1:3] for row in rows(out / "refused.csv")[1:]}
+    assert stages["d.dcm"][0] == "gate"
+    assert stages["e.dcm"] == ["intake", "not-an-image"]
+    assert stages["f.dcm"] == ["intake", "damaged"]
+
+
+def test_the_results_are_those_of_the_library(results, folder, tiny_bundle):
+    _, out = results
+    reading = package.read(folder / "ward 7" / "a.dcm", tiny_bundle.location)
+    written = {
+        row[1]: float(row[2]) for row in rows(out / "findings.csv")[1:] if row[0] == "ward 7/a.dcm"
+    }
+    assert len(written) == len(reading.predictions)
+    for prediction, value in zip(reading.predictions, written.values(), strict=True):
+        assert value == pytest.approx(prediction.probability, abs=1e-4)
+
+
+def test_one_worker_writes_what_many_write(results, folder, tiny_bundle, tmp_path):
+    _, out = results
+    arguments = ("--bundle", tiny_bundle.location, "--workers", 1)
+    assert run("read", folder, "-o", tmp_path / "out", *arguments) == 1
+    for name in ("readings.csv", "findings.csv", "refused.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_earlier_results_are_not_overwritten(results, folder, tiny_bundle, capsys):
+    _, out = results
+    before = (out / "readings.json").read_bytes()
+    assert run("read", folder, "-o", out, "--bundle", tiny_bundle.location) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert (out / "readings.json").read_bytes() == before
+
+
+def test_resume_reads_only_what_is_left(folder, tiny_bundle, tmp_path, capsys):
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", folder / "ward 7", *arguments) == 0
+    assert run("read", folder / "ward 7", folder / "b.png", *arguments, "--resume") == 0
+    assert "Read 1 of 1 files" in capsys.readouterr().out
+    assert sorted(names_in(tmp_path / "out")) == ["a.dcm", "b.png"]
+    assert run("read", folder / "ward 7", *arguments, "--resume") == 0
+    assert "Nothing left to read" in capsys.readouterr().out
+
+
+def test_pictures_in_the_output_folder_are_not_read(folder, tiny_bundle, tmp_path):
+    (tmp_path / "b.png").write_bytes((folder / "b.png").read_bytes())
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", tmp_path, *arguments) == 0
+    assert run("read", tmp_path, *arguments, "--resume") == 0
+    assert names_in(tmp_path / "out") == ["b.png"]
+
+
+def test_a_prevalence_changes_probabilities_and_no_decision(results, folder, tiny_bundle, tmp_path):
+    _, out = results
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", folder, *arguments, "--prevalence", "effusion=0.01") == 1
+    before, after = rows(out / "findings.csv"), rows(tmp_path / "out" / "findings.csv")
+    assert [row[-1] for row in before] == [row[-1] for row in after]
+    changed = {new[1] for old, new in zip(before, after, strict=True) if old != new}
+    assert len(changed) == 1
+    document = json.loads((tmp_path / "out" / "readings.json").read_text("utf-8"))
+    assert document["prevalence"] == "effusion=0.01"
+
+
+def test_heatmaps_may_be_left_out(folder, tiny_bundle, tmp_path):
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location, "--no-heatmaps")
+    assert run("read", folder / "b.png", *arguments) == 0
+    assert list((tmp_path / "out" / "heatmaps").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--prevalence", "effusion"], "not of the form FINDING=SHARE"),
+        (["--prevalence", "effusion=much"], "not of the form FINDING=SHARE"),
+        (["--prevalence", "efusion=0.1"], "did you mean effusion"),
+        (["--prevalence", "effusion=5"], "between 0 and 1"),
+        (["--workers", "0"], "--workers"),
+        (["--bundle", "no-such-bundle"], "Unknown bundle"),
+    ],
+)
+def test_wrong_arguments_do_nothing(folder, tiny_bundle, tmp_path, capsys, arguments, message):
+    standard = ["--bundle", tiny_bundle.location] if "--bundle" not in arguments else []
+    assert run("read", folder, "-o", tmp_path / "out", *standard, *arguments) == 2
+    assert message in " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_radiographs(tiny_bundle, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("x")
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", tmp_path, *arguments) == 2
+    assert "no DICOM, PNG, JPEG or TIFF file was found among 1 files" in capsys.readouterr().err
+    assert run("read", tmp_path / "nothing", *arguments) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_noticed_before(folder, tiny_bundle, tmp_path, capsys, monkeypatch):
+    usage = type(shutil.disk_usage(tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 10**6, 10**6))
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", folder, *arguments) == 2
+    assert "has 1 MB free" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_bug_on_one_file_becomes_a_row(folder, tiny_bundle, tmp_path, monkeypatch, capsys):
+    import hilum.reading.reader as module
+
+    real, calls, patient = module.prepare, [], "^".join(("DOE", "JANE"))
+
+    def broken(pixels, spec):
+        calls.append(pixels.shape)
+        if len(calls) == 2:
+            raise ZeroDivisionError(patient)
+        return real(pixels, spec)
+
+    monkeypatch.setattr(module, "prepare", broken)
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location, "--workers", 1)
+    assert run("read", folder, *arguments) == 1
+    assert "1 failed" in capsys.readouterr().out
+    (failed,) = [row for row in rows(tmp_path / "out" / "refused.csv") if row[2] == "failed"]
+    assert "ZeroDivisionError" in failed[3]
+    log = (tmp_path / "out" / "failures.log").read_text("utf-8")
+    assert "ZeroDivisionError" in log
+    assert "reader.py" in log
+    for file in (tmp_path / "out").rglob("*"):
+        assert not file.is_file() or patient.encode() not in file.read_bytes()
+
+
+def test_from_python(folder, tiny_bundle):
+    bundle = package.load_bundle(tiny_bundle.location)
+    assert bundle == tiny_bundle
+    reading = package.read(folder / "b.png", bundle, prevalence={"effusion": 0.5})
+    assert reading.prevalence == "effusion=0.5"
+    assert reading.radiograph is not None
+    with pytest.raises(NotAnImage, match=r"\S"):
+        package.read(folder / "e.dcm", bundle)
+    with pytest.raises(Refused, match=r"d\.dcm was not read: \S") as caught:
+        package.read(folder / "d.dcm", bundle)
+    assert caught.value.refusal.stage == "gate"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_an_interrupted_run_goes_on(folder, tiny_bundle, tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    for i in range(400):
+        (study / f"{i:03d}.png").hardlink_to(folder / "b.png")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "hilum", "read", str(study), "-o", str(out)]
+    command += ["--bundle", str(tiny_bundle.location), "--workers", "2"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        journal = out / ".hilum" / "journal.jsonl"
+        end = time.monotonic() + 30
+        while not (journal.exists() and journal.stat().st_size) and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        text, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "--resume goes on" in text
+    assert "Traceback" not in errors
+    first = len(names_in(out))
+    assert 0 < first < 400
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
+    assert f"{first} were done before" in done.stdout
+    assert len(names_in(out)) == 400
