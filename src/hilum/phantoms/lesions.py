@@ -108,7 +108,8 @@ def _nodule(thorax: Thorax, side: Side, extent: float, rng: np.random.Generator)
     mask = canvas.fill(ellipse((x, y), (radius, radius * rng.uniform(0.82, 1.0)), turn)) & lung
     depth = np.clip(canvas.depth(mask) / np.float32(radius), 0.0, 1.0)
     sphere = np.sqrt(np.maximum(0.0, 1.0 - (1.0 - depth) ** 2)) * np.float32(2 * radius)
-    return Change(mask, np.minimum(sphere * 1.15, thorax.air), np.ones_like(sphere))
+    water = np.minimum(sphere * np.float32(1.15), thorax.air)
+    return Change(mask, np.asarray(water, np.float32), np.ones_like(sphere))
 
 
 def _consolidation(thorax: Thorax, side: Side, extent: float, rng: np.random.Generator) -> Change:
@@ -125,7 +126,8 @@ def _consolidation(thorax: Thorax, side: Side, extent: float, rng: np.random.Gen
     weight = smooth((1.0 - shape) / 0.9) * mask
     patchy = np.clip(0.78 + 0.12 * clouds(rng, canvas, 16.0), 0.4, 1.0).astype(np.float32)
     filled = thorax.air * weight * patchy * np.float32(0.45 + 0.35 * extent)
-    return Change(mask, filled * np.float32(1.0 - LUNG), 1.0 - 0.9 * weight)
+    water = np.asarray(filled * np.float32(1.0 - LUNG), np.float32)
+    return Change(mask, water, 1.0 - 0.9 * weight)
 
 
 def _effusion(thorax: Thorax, side: Side, extent: float, rng: np.random.Generator) -> Change:
