@@ -141,7 +141,8 @@ def _effusion(thorax: Thorax, side: Side, extent: float, rng: np.random.Generato
     meniscus = level + chest.dome * 0.75 * (1.0 - outwards**3) - 34.0 * outwards**6
     mask = thorax.pleura[side] & (thorax.air > 0.5) & (gy > meniscus)
     weight = smooth((gy - meniscus) / 30.0) * smooth((sign * gx - 18.0) / 30.0) * mask
-    return Change(mask, thorax.air * weight * np.float32(1.0 - LUNG), 1.0 - weight)
+    water = np.asarray(thorax.air * weight * np.float32(1.0 - LUNG), np.float32)
+    return Change(mask, water, 1.0 - weight)
 
 
 def _pneumothorax(thorax: Thorax, side: Side, extent: float, rng: np.random.Generator) -> Change:
