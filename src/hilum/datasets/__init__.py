@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""Published collections and plain folders as label tables; splits by patient."""

@@ -38,6 +38,7 @@ from hilum.evaluation.operating import (
     confusion,
     youden,
 )
+from hilum.evaluation.proportions import wilson
 from hilum.evaluation.reference import Reference
 from hilum.evaluation.resampling import bootstrap
 
@@ -71,4 +72,5 @@ __all__ = [
     "mean_of",
     "restate",
     "youden",
+    "wilson",
 ]

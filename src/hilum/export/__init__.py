@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""A torch network → the graph of a bundle, with parity."""

@@ -59,7 +59,7 @@ def normalise(grey: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.floa
     values = grey[..., None, :, :] * np.float32(high - low) + np.float32(low)
     values = (values - mean) / std
     shape = (*grey.shape[:-2], spec.channels, *grey.shape[-2:])
-    return np.ascontiguousarray(np.broadcast_to(values, shape), np.float32)
+    return np.array(np.broadcast_to(values, shape), np.float32)
 
 
 def prepare(

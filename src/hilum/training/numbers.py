@@ -1,0 +1,164 @@
+"""From out-of-fold logits to calibration, operating points and the numbers on the card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.bundles.card import Calibration, CardFinding, OperatingPoint, Result
+from hilum.errors import EvaluationError, RecipeError
+from hilum.evaluation import (
+    Measure,
+    Metric,
+    Reference,
+    calibration_slope_intercept,
+    fit_platt,
+    fit_pooled,
+    intervals,
+    youden,
+)
+
+TRUSTED = 30
+"""Positives from which a calibration of a finding's own is fitted and trusted."""
+
+NAMES: dict[Metric, str] = {
+    "auroc": "AUROC",
+    "auroc within strata": "AUROC within stratum",
+    "average precision": "average precision",
+}
+
+
+def calibrate(
+    keys: Sequence[str],
+    logits: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    fitted_on: str,
+) -> tuple[CardFinding, ...]:
+    """A calibration and an operating point a finding.
+
+    A finding with at least 30 positives gets a Platt calibration of its own. One with fewer gets
+    the slope that all findings share and an intercept of its own, and is marked as not trusted.
+
+    Args:
+        keys: of the findings.
+        logits: out of fold, [images, findings].
+        targets: 0 or 1, the same shape.
+        mask: which cells count.
+        fitted_on: in words: which rows.
+
+    Returns:
+        The card's findings, in the order of ``keys``.
+
+    Raises:
+        RecipeError: a finding is present, or absent, on every image.
+    """
+    pooled = fit_pooled(logits, targets, mask)
+    found: list[CardFinding] = []
+    for at, key in enumerate(keys):
+        rows = mask[:, at]
+        reference, scores = targets[rows, at], logits[rows, at]
+        fitted, trusted = pooled[at], False
+        if min(fitted.positives, fitted.negatives) >= TRUSTED:
+            try:
+                fitted, trusted = fit_platt(scores, reference), True
+            except EvaluationError:  # scores that speak against the finding get no slope of their own
+                trusted = False
+        point = youden(reference, fitted(scores))
+        if point.threshold is None or point.confusion is None:
+            raise RecipeError(f"{key}: no operating point ({point.reason}); leave it out.")
+        found.append(
+            CardFinding(
+                key=key,
+                calibration=Calibration(
+                    slope=fitted.slope,
+                    intercept=fitted.intercept,
+                    trusted=trusted,
+                    method="platt" if trusted else "pooled",
+                    fitted_on=fitted_on,
+                ),
+                operating_point=OperatingPoint(
+                    threshold=point.threshold,
+                    rule="youden",
+                    sensitivity=point.confusion.sensitivity.value,
+                    specificity=point.confusion.specificity.value,
+                ),
+                prevalence=fitted.positives / len(reference),
+                positives=fitted.positives,
+            )
+        )
+    return tuple(found)
+
+
+def measure(
+    keys: Sequence[str],
+    logits: NDArray[np.float32],
+    reference: Reference,
+    *,
+    split: str,
+    note: str,
+    seed: int,
+    strata: str,
+) -> list[Result]:
+    """AUROC, AUROC within strata and average precision with intervals by patient.
+
+    Args:
+        keys: of the findings.
+        logits: [images, findings].
+        reference: what they are measured against.
+        split: which rows, in words.
+        note: how the rows relate to the network.
+        seed: of the bootstrap.
+        strata: what the strata are, such as "road"; "" where there are none.
+
+    Returns:
+        One result a metric and finding, then the mean of the metric.
+    """
+    metrics: list[Metric] = ["auroc", "average precision"]
+    if strata:
+        metrics.insert(1, "auroc within strata")
+    results: list[Result] = []
+    for metric in metrics:
+        found = intervals(reference, logits, rng=np.random.default_rng(seed), metric=metric)
+        name = NAMES[metric].replace("stratum", strata)
+        for key, one in zip((*keys, None), (*found.each, found.mean), strict=True):
+            results.append(as_result(name, key, one, split, note))
+    return results
+
+
+def calibration_slopes(
+    findings: Sequence[CardFinding],
+    logits: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    *,
+    split: str,
+    note: str,
+) -> list[Result]:
+    """Slope of a logistic regression of the reference on the calibrated log-odds; 1 is right."""
+    results: list[Result] = []
+    for at, finding in enumerate(findings):
+        rows = mask[:, at]
+        scores = logits[rows, at].astype(np.float64)
+        odds = finding.calibration.slope * scores + finding.calibration.intercept
+        line = calibration_slope_intercept(targets[rows, at], 1 / (1 + np.exp(-odds)))
+        results.append(as_result("calibration slope", finding.key, line.slope, split, note))
+    return results
+
+
+def as_result(metric: str, key: str | None, found: Measure, split: str, note: str) -> Result:
+    """A measure as a row of the card."""
+    return Result(
+        metric=metric,
+        finding=key,
+        split=split,
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        level=found.level,
+        positives=found.positives if key else None,
+        images=found.images if key else None,
+        note="; ".join(part for part in (note, found.reason) if part),
+    )

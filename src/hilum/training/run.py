@@ -1,0 +1,364 @@
+"""A whole run: folds, the network that ships, calibration, numbers, bundle."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hilum.bundles import Bundle
+from hilum.bundles.card import Card, Graph, StartingWeights, TrainingData
+from hilum.datasets.split import by_column, folds
+from hilum.datasets.table import Columns, read_csv, read_images
+from hilum.domain import LabelTable, Split
+from hilum.errors import RunError
+from hilum.evaluation import Reference
+from hilum.export.bundle import export_bundle
+from hilum.export.graph import round_weights
+from hilum.models import WEIGHTS
+from hilum.models.network import Network, freeze
+from hilum.models.weights import load_weights
+from hilum.training.gate import Group, fit_gate, limits_of
+from hilum.training.loop import features_of, fit_network, load_best, logits_of
+from hilum.training.numbers import calibrate, calibration_slopes, measure
+from hilum.training.recipe import Recipe
+from hilum.training.rows import Rows, load_images
+from hilum.training.views import Views, remember
+from hilum.transforms.augmentation import Augmentation, Exposure, Grain, Warp
+
+INNER = 8
+"""In a fold, one part in so many of the rows that are not held out chooses the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What every network of a run shares.
+
+    Attributes:
+        table: all rows that the recipe's ``where`` keeps.
+        split: parts "train", "tune" and, where the recipe names one, "test".
+        images: uint8 [rows of the table, *size].
+        targets: float32 [rows, findings].
+        mask: bool [rows, findings].
+        kept: activations of the frozen part, float16 [1 + views, rows in use, …]; None without.
+        place: row of the table → position in ``kept``.
+    """
+
+    table: LabelTable
+    split: Split
+    images: NDArray[np.uint8]
+    targets: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    kept: NDArray[np.float16] | None = None
+    place: dict[int, int] = field(default_factory=dict)
+
+
+def train(recipe: Recipe, *, data: Path, weights: Path, out: Path) -> Bundle:
+    """Run a recipe to its bundle, going on where an earlier run of it stopped.
+
+    Args:
+        recipe: what to do.
+        data: folder that the recipe's table and images are relative to.
+        weights: folder of the weights to start from.
+        out: the run's folder: resolved recipe, decoded images, a folder a network, the bundle.
+
+    Returns:
+        The bundle, in ``out/<name>``.
+
+    Raises:
+        RunError: ``out`` holds a run of another recipe.
+        LabelError, IntakeError, RecipeError: the data or the weights are not what the recipe says.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, recipe)
+    place = out / recipe.bundle.name
+    if place.exists():
+        raise RunError(f"{place} exists already; remove it to export again.")
+    material = _gather(recipe, data, out)
+    rows = np.concatenate([material.split.parts["train"], material.split.parts["tune"]])
+    if recipe.fit.views:
+        material = _remember(recipe, material, rows, weights, out)
+    rng = np.random.default_rng(recipe.seed)
+    outer = folds(material.table, rows, recipe.folds, rng)
+    held = np.zeros((len(material.table), len(recipe.data.findings)), np.float32)
+    for at, (_, out_rows) in enumerate(sorted(outer.parts.items())):
+        rest = np.setdiff1d(rows, out_rows)
+        inner = folds(material.table, rest, INNER, np.random.default_rng([recipe.seed, at]))
+        tune = inner.parts["fold 0"]
+        network, _ = _fit(
+            recipe, material, (np.setdiff1d(rest, tune), tune), weights, out / f"fold-{at}"
+        )
+        held[out_rows] = logits_of(network, _rows(recipe, material, out_rows), recipe.fit.batch)
+    network, digest = _fit(
+        recipe,
+        material,
+        (material.split.parts["train"], material.split.parts["tune"]),
+        weights,
+        out / "final",
+    )
+    round_weights(network)
+    np.savez(out / "out-of-fold.npz", rows=rows, logits=held[rows])
+    statistics, refused = fit_gate(
+        _groups(recipe, material, network, rows, data, out), seed=recipe.seed
+    )
+    card = _card(recipe, material, outer, held, network, digest)
+    card = card.model_copy(update={"results": (*card.results, *refused)})
+    tuning = _rows(recipe, material, material.split.parts["tune"])
+    return export_bundle(network, card, statistics.to_bytes(), _some(tuning), place)
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    resolved = recipe.model_dump_json(indent=1)
+    kept = out / "recipe.json"
+    if kept.exists() and kept.read_text(encoding="utf-8") != resolved:
+        raise RunError(f"{out} holds a run of another recipe; choose another folder with -o.")
+    kept.write_text(resolved, encoding="utf-8")
+
+
+def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
+    said = recipe.data
+    keep = {"split": said.split} | ({"stratum": said.stratum} if said.stratum else {})
+    columns = Columns(said.image, said.patient, said.labels, said.separator, keep, said.where)
+    table = read_csv(folder / said.table, columns, said.findings)
+    parts = {"train": said.train, "tune": said.tune} | ({"test": said.test} if said.test else {})
+    split = by_column(table, "split", parts)
+    images = load_images(table, folder, recipe.input, out / "images.npy")
+    targets, mask = table.targets()
+    return Material(table, split, images, targets, mask)
+
+
+def _rows(
+    recipe: Recipe,
+    material: Material,
+    rows: NDArray[np.int64],
+    steps: tuple[Augmentation, ...] = (),
+) -> Rows:
+    return Rows(
+        material.images,
+        material.targets,
+        material.mask,
+        rows,
+        spec=recipe.input,
+        steps=steps,
+        seed=recipe.seed,
+    )
+
+
+def _groups(
+    recipe: Recipe,
+    material: Material,
+    network: Network,
+    rows: NDArray[np.int64],
+    folder: Path,
+    out: Path,
+) -> dict[str, Group]:
+    """Features of the training rows, and of every further source that the recipe names."""
+    own = Group(
+        features_of(network, _rows(recipe, material, rows), recipe.fit.batch),
+        limits_of(material.images[rows]),
+        fitted=True,
+    )
+    groups = {f"{recipe.bundle.name}: train and tune": own}
+    said = recipe.data
+    sources = [(w, True) for w in recipe.gate.also] + [(w, False) for w in recipe.gate.measured]
+    for at, (where, fitted) in enumerate(sources):
+        table = read_images(folder / said.table, Columns(said.image, said.patient, where=where))
+        images = load_images(table, folder, recipe.input, out / f"gate-{at}.npy")
+        targets, mask = table.targets()
+        served = Rows(images, targets, mask, np.arange(len(table)), spec=recipe.input)
+        name = ", ".join(f"{column} {value}" for column, value in where.items())
+        groups[name] = Group(
+            features_of(network, served, recipe.fit.batch), limits_of(images), fitted=fitted
+        )
+    return groups
+
+
+def _some(rows: Rows) -> NDArray[np.float32]:
+    return np.stack([rows[i][0].numpy() for i in range(min(16, len(rows)))])
+
+
+def _fresh(recipe: Recipe, weights: Path) -> tuple[Network, str]:
+    torch.manual_seed(recipe.seed)
+    model = recipe.model
+    network = Network(model.backbone, len(recipe.data.findings), dropout=model.dropout)
+    digest = load_weights(network.backbone, weights / model.weights) if model.weights else ""
+    freeze(network, model.freeze)
+    return network, digest
+
+
+def _steps(recipe: Recipe) -> tuple[Augmentation, ...]:
+    said = recipe.augmentation
+    return (
+        Warp(said.rotate_deg, said.zoom, said.stretch, said.shift),
+        Exposure(said.gamma, said.contrast, said.brightness),
+        Grain(said.grain),
+    )
+
+
+def _remember(
+    recipe: Recipe, material: Material, rows: NDArray[np.int64], weights: Path, out: Path
+) -> Material:
+    kept = remember(
+        _fresh(recipe, weights)[0],
+        _rows(recipe, material, rows),
+        cut=recipe.model.freeze,
+        steps=_steps(recipe),
+        views=recipe.fit.views,
+        cache=out / "views.npy",
+    )
+    return replace(material, kept=kept, place={int(row): at for at, row in enumerate(rows)})
+
+
+def _fit(
+    recipe: Recipe,
+    material: Material,
+    parts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    weights: Path,
+    folder: Path,
+) -> tuple[Network, str]:
+    """Train one network; a folder that is done is loaded."""
+    network, digest = _fresh(recipe, weights)
+    done = folder / "done"
+    if done.exists():
+        return load_best(network, folder).network, digest
+    folder.mkdir(parents=True, exist_ok=True)
+    train, tune = parts
+    served: tuple[Rows | Views, Rows | Views]
+    if material.kept is None:
+        served = (
+            _rows(recipe, material, train, _steps(recipe)),
+            _rows(recipe, material, tune),
+        )
+    else:
+        served = (
+            Views(material.kept, material.place, _rows(recipe, material, train), augmented=True),
+            Views(material.kept, material.place, _rows(recipe, material, tune), augmented=False),
+        )
+    fitted = fit_network(
+        network,
+        *served,
+        recipe.fit,
+        keep_statistics=recipe.model.batch_norm == "frozen",
+        cut=recipe.model.freeze if material.kept is not None else "",
+        folder=folder,
+    )
+    done.touch()
+    return fitted.network, digest
+
+
+def _card(
+    recipe: Recipe,
+    material: Material,
+    outer: Split,
+    held: NDArray[np.float32],
+    network: Network,
+    digest: str,
+) -> Card:
+    keys, table, split = recipe.data.findings, material.table, material.split
+    rows = np.sort(np.concatenate(list(outer.parts.values())))
+    findings = calibrate(
+        keys,
+        held[rows],
+        material.targets[rows],
+        material.mask[rows],
+        f"out-of-fold logits of train and tune, {recipe.folds} folds by patient",
+    )
+    folded = f"train and tune, out of fold ({recipe.folds} folds by patient)"
+    results = measure(
+        keys,
+        held[rows],
+        _reference(material, rows),
+        split=folded,
+        note="each image judged by a network that saw nothing of its patient; 1 seed",
+        seed=recipe.seed,
+        strata=recipe.data.stratum_name,
+    )
+    for part in [p for p in ("tune", "test") if p in split.parts]:
+        at = split.parts[part]
+        logits = logits_of(network, _rows(recipe, material, at), recipe.fit.batch)
+        note = (
+            "the network that ships; these rows chose its checkpoint, so the number flatters"
+            if part == "tune"
+            else "the network that ships; these rows were used for nothing else"
+        )
+        results += measure(
+            keys,
+            logits,
+            _reference(material, at),
+            split=part,
+            note=note,
+            seed=recipe.seed,
+            strata=recipe.data.stratum_name,
+        )
+        results += calibration_slopes(
+            findings, logits, material.targets[at], material.mask[at], split=part, note=note
+        )
+    return Card(
+        name=recipe.bundle.name,
+        version=recipe.bundle.version,
+        summary=recipe.bundle.summary,
+        intended_use=recipe.bundle.intended_use,
+        not_for=recipe.bundle.not_for,
+        licence=recipe.bundle.licence,
+        network=_network_in_words(recipe, network),
+        findings=findings,
+        preprocessing=recipe.input,
+        graph=Graph(features="features", cams="cams"),
+        gate="gate.npz",
+        data=(
+            TrainingData(
+                name=recipe.data.name,
+                images=len(split.parts["train"]),
+                patients=len({table.patients[i] for i in split.parts["train"]}),
+                licence=recipe.data.licence,
+                citation=recipe.data.citation,
+                split_digest=split.digest,
+            ),
+        ),
+        start=_start(recipe, digest),
+        results=tuple(results),
+        provenance={
+            "recipe": recipe.model_dump_json(),
+            "folds_digest": outer.digest,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("hilum", "torch", "timm", "lightning", "onnx")},
+        },
+    )
+
+
+def _reference(material: Material, rows: NDArray[np.int64]) -> Reference:
+    table = material.table
+    strata = table.columns.get("stratum")
+    return Reference.of(
+        material.targets[rows],
+        [table.patients[i] for i in rows],
+        mask=material.mask[rows],
+        strata=[strata[i] for i in rows] if strata else None,
+        findings=table.findings,
+    )
+
+
+def _start(recipe: Recipe, digest: str) -> tuple[StartingWeights, ...]:
+    if not recipe.model.weights:
+        return ()
+    if recipe.model.backbone not in WEIGHTS:
+        raise RunError(f"No weights card for {recipe.model.backbone}; its licence is unknown.")
+    card = WEIGHTS.resolve(recipe.model.backbone)
+    return (
+        StartingWeights(
+            name=recipe.model.weights, licence=card.licence, origin=card.origin, sha256=digest
+        ),
+    )
+
+
+def _network_in_words(recipe: Recipe, network: Network) -> str:
+    learnt = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    total = sum(p.numel() for p in network.parameters())
+    frozen = f", frozen up to {recipe.model.freeze}" if recipe.model.freeze else ""
+    return f"{recipe.model.backbone}, {total:,} parameters, {learnt:,} learnt{frozen}"
+

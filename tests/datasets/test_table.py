@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from hilum.datasets.table import Columns, read_csv, read_images
+from hilum.domain import CHEST14
+from hilum.errors import LabelError
+
+COLUMNS = Columns("file", "patient", "labels", keep={"split": "part"}, where={"use": "yes"})
+HEADER = "file,patient,labels,part,use\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "labels.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_named_findings_are_present_all_others_absent(tmp_path: Path) -> None:
+    rows = "a.png,p,Mass|Pleural Thickening,x,yes\nb.png,q,No Finding,y,yes\nc.png,r,Mass,x,no\n"
+    table = read_csv(write(tmp_path, HEADER + rows), COLUMNS, ["mass", "pleural_thickening"])
+    assert table.images == ("a.png", "b.png")
+    assert table.states.tolist() == [[1, 1], [0, 0]]
+    assert table.columns["split"] == ("x", "y")
+
+
+def test_labels_outside_the_vocabulary_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "a.png,p,Mas|Fluff,x,yes\nb.png,q,Fluff,x,yes\n")
+    with pytest.raises(LabelError, match=r"'Fluff' \(2 rows\), 'Mas' \(1 rows\)"):
+        read_csv(path, COLUMNS, ["mass"])
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="lacks \\['labels', 'part', 'use'\\]"):
+        read_csv(write(tmp_path, "file,patient\n"), COLUMNS, ["mass"])
+
+
+def test_no_row_left_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="no row has"):
+        read_csv(write(tmp_path, HEADER + "a.png,p,,x,no\n"), COLUMNS, ["mass"])
+
+
+def test_no_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match=r"No label table none\.csv"):
+        read_images(tmp_path / "none.csv", COLUMNS)
+
+
+def test_the_counts_of_the_real_radiographs(shared: Path) -> None:
+    columns = Columns("file", "patient_id", "findings", where={"source": "nih14"})
+    table = read_csv(shared / "radiographs" / "manifest.csv", columns, CHEST14)
+    assert len(table) == 1421
+    positives = dict(zip(table.findings, table.states.sum(0).tolist(), strict=True))
+    assert positives["hernia"] == 18
+    assert positives["pneumonia"] == 314 + 46 + 38
