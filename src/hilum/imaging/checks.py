@@ -260,9 +260,12 @@ def _likeness(small: Grey) -> tuple[float, float, float, float]:
     if norm < 1e-4:
         return (0.0, 0.0, 0.0, 0.0)
     chest = _mean_chest()
-    turned = (float(np.vdot(np.rot90(grid, -turn), chest)) / norm for turn in range(4))
-    first, second, third, fourth = turned
-    return first, second, third, fourth
+
+    def like(turn: int) -> float:
+        turned = np.asarray(np.rot90(grid, -turn), np.float32)
+        return float(np.vdot(turned, chest)) / norm
+
+    return like(0), like(1), like(2), like(3)
 
 
 def _border(small: Grey) -> tuple[float, float, float, float]:

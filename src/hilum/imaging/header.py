@@ -239,7 +239,9 @@ def _inverted(dataset: Dataset, photometric: str, notes: list[Note]) -> bool:
 
     MONOCHROME1 means that the lowest value is white after the VOI transformation (PS3.3
     C.7.6.3.1.2). Presentation LUT Shape INVERSE says the same thing again: DX demands it of every
-    MONOCHROME1 picture and IDENTITY of every MONOCHROME2 picture (C.8.11.3.1.2, C.11.6).
+    MONOCHROME1 picture and IDENTITY of every MONOCHROME2 picture (C.8.11.3.1.2, C.11.6). Where
+    MONOCHROME1 comes with IDENTITY, viewers disagree (dcmtk follows the shape, most others the
+    photometric interpretation); the photometric interpretation is followed, with a warning.
     """
     shape = code(dataset, "PresentationLUTShape")
     dark_high = photometric == "MONOCHROME1"
