@@ -18,7 +18,7 @@ from hilum.errors import BundleError
 from hilum.models.network import Forward, Network
 
 SMALL = 1024
-"""Tensors of fewer values stay in single precision: biases and normalisation gain nothing."""
+"""Matrices of fewer values, and all vectors, stay in single precision: halving gains nothing."""
 
 
 class _Everything(nn.Module):
@@ -37,7 +37,7 @@ def round_weights(network: Network) -> None:
     """
     with torch.no_grad():
         for parameter in network.parameters():
-            if parameter.numel() >= SMALL:
+            if parameter.ndim > 1 and parameter.numel() >= SMALL:
                 parameter.copy_(parameter.half().float())
 
 
@@ -68,6 +68,7 @@ def to_onnx(network: Network, size: tuple[int, int], ends: Graph) -> bytes:
             output_names=outputs,
             dynamic_shapes={"image": {0: torch.export.Dim("batch")}},
             dynamo=True,
+            optimize=False,  # it would fold normalisation into weights that are rounded already
             verbose=False,
         )
     assert program is not None
@@ -114,7 +115,7 @@ def _store_in_half(model: onnx.ModelProto) -> None:
     casts: list[onnx.NodeProto] = []
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < SMALL:
+        if values.dtype != np.float32 or values.ndim < 2 or values.size < SMALL:
             continue
         half = values.astype(np.float16)
         if not np.array_equal(half.astype(np.float32), values):

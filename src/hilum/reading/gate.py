@@ -7,6 +7,7 @@ lie from those of the radiographs that the bundle was trained on.
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,17 +41,17 @@ COLOURED_MARKS = 0.002
 
 CALIBRATED_AT = 0.99
 """A distance of 1 is this quantile of radiographs that the statistics were not fitted on."""
-LIMIT = 2.2
+LIMIT = 1.5
 """Refused beyond, whatever the picture looks like.
 
 With LIMIT_UNLIKE it refuses 0 to 2 % of each of four sources of real frontal radiographs when that
 source is left out of the statistics; hands, photographs, textures and noise lie beyond 3.
 """
-LIMIT_UNLIKE = 1.4
+LIMIT_UNLIKE = 1.2
 """Refused beyond, when the picture does not look like a chest either."""
 UNLIKE = 0.5
 """Correlation with the mean chest below which a picture does not look like one."""
-LIMIT_TURNED = 3.5
+LIMIT_TURNED = 1.9
 """Refused beyond, when the picture is a chest on its side, upside down or inverted: flagged."""
 
 AXES = 128
@@ -137,7 +138,7 @@ class Statistics:
                 mean, axes, variance, scalars = (
                     file[name] for name in ("mean", "axes", "variance", "scalars")
                 )
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise InvalidCard(f"The gate's statistics cannot be read ({error}).") from error
         fits = mean.ndim == 1 and axes.shape == (len(variance), len(mean)) and scalars.shape == (2,)
         if not fits:
@@ -257,3 +258,8 @@ def _frame(radiograph: Radiograph, reasons: list[Note], flags: list[Note]) -> No
         reasons.append(Note("coloured", f"A photograph or a screenshot: {share}."))
     elif radiograph.chroma >= COLOURED_MARKS:
         flags.append(Note("coloured-marks", "Coloured marks lie on the picture."))
+
+
+def _to_length_one(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    return features / np.maximum(length, np.float32(1e-12))

@@ -25,6 +25,10 @@ from hilum.training.rows import Rows, Shuffled
 from hilum.training.views import Views
 
 
+COLLAPSED = 1e-4
+"""Largest standard deviation of any finding's logit over images at which outputs are the same."""
+
+
 class Learner(pl.LightningModule):
     """A network on its way.
 
@@ -87,9 +91,15 @@ class Learner(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Mean AUROC of the findings for which it is defined."""
-        logits, targets, mask = (torch.cat(part).numpy() for part in zip(*self._seen, strict=True))
+        found, targets, mask = (torch.cat(part).numpy() for part in zip(*self._seen, strict=True))
         self._seen.clear()
-        mean = mean_of(auroc_each(targets, logits, mask > 0))
+        spread = float(found.std(0).max())
+        if len(found) > 1 and spread < COLLAPSED:
+            raise RunError(
+                f"The network gives the same output for every image (spread {spread:.1g}): it has "
+                f"collapsed. Lower fit.lr, or freeze more of it."
+            )
+        mean = mean_of(auroc_each(targets, found, mask > 0))
         if mean.value is None:
             raise RunError(f"The tuning rows give no AUROC: {mean.reason}.")
         self.log("tune_auroc", mean.value, prog_bar=True)
