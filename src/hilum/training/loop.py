@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,10 @@ def fit_network(
     best = ModelCheckpoint(
         folder, "best-{epoch:03d}", monitor="tune_auroc", mode="max", save_last=True
     )
-    callbacks: list[pl.Callback] = [best, TQDMProgressBar(leave=True)]
+    callbacks: list[pl.Callback] = [best]
+    seen = sys.stderr.isatty()
+    if seen:
+        callbacks.append(TQDMProgressBar(leave=True))
     if fit.average:
         callbacks.append(EMAWeightAveraging(decay=fit.average))
     with warnings.catch_warnings():
@@ -193,6 +197,7 @@ def fit_network(
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             enable_model_summary=False,
+            enable_progress_bar=seen,
             default_root_dir=folder,
         )
         last = folder / "last.ckpt"

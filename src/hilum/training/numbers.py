@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.bundles.card import Calibration, CardFinding, OperatingPoint, Result
-from hilum.errors import EvaluationError, RecipeError
+from hilum.errors import EvaluationError, RecipeError, RunError
 from hilum.evaluation import (
     Measure,
     Metric,
@@ -54,8 +54,14 @@ def calibrate(
 
     Raises:
         RecipeError: a finding is present, or absent, on every image.
+        RunError: scores go against the findings.
     """
-    pooled = fit_pooled(logits, targets, mask)
+    try:
+        pooled = fit_pooled(logits, targets, mask)
+    except EvaluationError as error:
+        raise RunError(
+            f"The out-of-fold scores cannot be calibrated, nothing was learnt: {error}"
+        ) from error
     found: list[CardFinding] = []
     for at, key in enumerate(keys):
         rows = mask[:, at]

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import RecipeError
+from hilum.training.recipe import load_recipe
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_recipe_is_read(tmp_path: Path, recipe_text: str) -> None:
+    recipe = load_recipe(write(tmp_path, recipe_text))
+    assert recipe.data.findings == ("mass", "nodule")
+    assert recipe.fit.epochs == 4
+
+
+def test_all_faults_come_at_once_with_near_matches(tmp_path: Path, recipe_text: str) -> None:
+    text = recipe_text.replace("epochs = 4", "epoch = 4\nbatch_size = 4").replace("seed = 3", "")
+    text = text.replace('licence = "CC0-1.0"\ntable', "table").replace("64, 64", "8, 64")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, text))
+    message = str(caught.value)
+    assert "fit.epoch: Unknown key 'epoch'; did you mean epochs" in message
+    assert "fit.batch_size: Unknown key 'batch_size'; did you mean batch" in message
+    assert "data.licence: Field required" in message
+    assert "input.size.0" in message
+
+
+def test_an_unknown_finding_is_named(tmp_path: Path, recipe_text: str) -> None:
+    with pytest.raises(RecipeError, match="Unknown finding 'nodul'; did you mean nodule"):
+        load_recipe(write(tmp_path, recipe_text.replace('"nodule"', '"nodul"')))
+
+
+def test_views_need_a_frozen_part(tmp_path: Path, recipe_text: str) -> None:
+    with pytest.raises(RecipeError, match=r"fit\.views needs model\.freeze"):
+        load_recipe(write(tmp_path, recipe_text.replace("views = 0", "views = 2")))
+
+
+def test_no_file_and_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="No recipe"):
+        load_recipe(tmp_path / "none.toml")
+    with pytest.raises(RecipeError, match="is no TOML"):
+        load_recipe(write(tmp_path, "= ="))
+
+
+def test_the_shipped_recipes_are_valid(repository: Path) -> None:
+    recipes = sorted((repository / "recipes").glob("*.toml"))
+    assert recipes
+    for path in recipes:
+        load_recipe(path)
