@@ -10,9 +10,7 @@ factors = st.floats(0.01, 100)
 
 
 @given(x=numbers, y=numbers, a=factors, b=factors, tx=numbers, ty=numbers)
-def test_inverse_goes_back(
-    x: float, y: float, a: float, b: float, tx: float, ty: float
-) -> None:
+def test_inverse_goes_back(x: float, y: float, a: float, b: float, tx: float, ty: float) -> None:
     affine = Affine(((a, 0.0, tx), (0.0, b, ty)))
     there = affine([x, y])
     assert np.allclose(affine.inverse()(there), [x, y], atol=1e-6)

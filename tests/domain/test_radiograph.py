@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hilum.domain import Note, Prediction, Radiograph, Reading, Refusal, Source
-from hilum.domain.reading import GateVerdict
 from hilum.domain.radiograph import Acquisition
+from hilum.domain.reading import GateVerdict
 
 SOURCE = Source("a.png", "png", (2, 3))
 

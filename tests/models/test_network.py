@@ -72,7 +72,7 @@ def test_a_module_that_is_not_there_is_named() -> None:
 
 
 def test_an_unknown_backbone_lists_near_matches() -> None:
-    with pytest.raises(RecipeError, match="did you mean .*densenet121"):
+    with pytest.raises(RecipeError, match=r"did you mean .*densenet121"):
         build_backbone("densnet121")
 
 

@@ -52,7 +52,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     recipe = load(tmp_path, recipe_text)
     whole = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "whole")
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     start, count = loop.Learner.on_train_epoch_start, [0]
@@ -60,12 +60,12 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     def stop_in_the_second_epoch(self: loop.Learner) -> None:
         count[0] += 1
         if count[0] == 2:
-            raise Stopped
+            raise StoppedError
         start(self)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop.Learner, "on_train_epoch_start", stop_in_the_second_epoch)
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             train(recipe, data=collection, weights=tmp_path, out=tmp_path / "stopped")
     again = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "stopped")
     images = np.random.default_rng(0).random((4, 1, 64, 64)).astype(np.float32)
@@ -88,6 +88,8 @@ def test_outputs_that_collapse_stop_the_run(
 ) -> None:
     from hilum.models.network import Network
 
-    monkeypatch.setattr(Network, "forward", lambda self, image: self.head.bias.expand(len(image), -1))
+    monkeypatch.setattr(
+        Network, "forward", lambda self, image: self.head.bias.expand(len(image), -1)
+    )
     with pytest.raises(RunError, match="has collapsed"):
         train(load(tmp_path, recipe_text), data=collection, weights=tmp_path, out=tmp_path / "run")

@@ -47,7 +47,9 @@ def train(
     for key in (*bundle.card.keys, None):
         rows = {r.metric: r for r in folded if r.finding == key and r.metric in metrics}
         cells = [
-            "undefined" if r.value is None else f"{r.value:.3f} ({r.low or 0:.3f}–{r.high or 0:.3f})"
+            "undefined"
+            if r.value is None
+            else f"{r.value:.3f} ({r.low or 0:.3f}–{r.high or 0:.3f})"
             for r in (rows[m] for m in metrics)
         ]
         count = "" if key is None else str(rows["AUROC"].positives)

@@ -31,9 +31,7 @@ def by_column(table: LabelTable, column: str, parts: dict[str, str]) -> Split:
     return Split.of(table, index)
 
 
-def folds(
-    table: LabelTable, rows: NDArray[np.int64], k: int, rng: np.random.Generator
-) -> Split:
+def folds(table: LabelTable, rows: NDArray[np.int64], k: int, rng: np.random.Generator) -> Split:
     """Divide rows into ``k`` folds by patient, findings spread evenly.
 
     Patients are dealt out one by one, those with the rarest findings first, each to the fold that

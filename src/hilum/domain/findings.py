@@ -35,8 +35,8 @@ class Finding:
 
 _ROWS = (
     Finding("atelectasis", "Atelectasis", "肺塌陷", "Atelectasis", ("SCT", "46621007"),
-            "A part of the lung with too little air: a band or wedge of density that pulls fissures, "
-            "diaphragm or mediastinum towards it."),
+            "A part of the lung with too little air: a band or wedge of density that pulls "
+            "fissures, diaphragm or mediastinum towards it."),
     Finding("cardiomegaly", "Cardiomegaly", "心臟肥大", "Cardiomegaly", ("SCT", "8186001"),
             "A heart wider than half of the chest on a PA view; AP views enlarge it falsely."),
     Finding("effusion", "Pleural effusion", "肋膜積液", "Effusion", ("SCT", "60046008"),
@@ -53,7 +53,7 @@ _ROWS = (
             "Infection of the lung: patchy or lobar density, often with air bronchograms; a "
             "diagnosis that the picture alone cannot make."),
     Finding("pneumothorax", "Pneumothorax", "氣胸", "Pneumothorax", ("SCT", "36118008"),
-            "Air between lung and chest wall: a thin pleural line with no lung markings beyond it."),
+            "Air between lung and chest wall: a thin pleural line without markings beyond it."),
     Finding("consolidation", "Consolidation", "實質化", "Consolidation", ("SCT", "95436008"),
             "Air spaces filled so that vessels vanish and bronchi may stand out as dark branches."),
     Finding("edema", "Pulmonary oedema", "肺水腫", "Edema", ("SCT", "19242006"),

@@ -59,7 +59,7 @@ class Affine:
 
     def inverse(self) -> Affine:
         """The map back."""
-        return _from_square(np.linalg.inv(_square(self)))
+        return _from_square(np.linalg.inv(_square(self)).astype(np.float64))
 
 
 def _square(affine: Affine) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class LabelTable:
     findings: tuple[str, ...]
     states: NDArray[np.uint8]
     patients: tuple[str, ...]
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
     def __post_init__(self) -> None:
         n, f = len(self.images), len(self.findings)
@@ -127,7 +127,7 @@ class Split:
     digest: str
 
     @classmethod
-    def of(cls, table: LabelTable, parts: Mapping[str, Sequence[int] | NDArray]) -> Split:
+    def of(cls, table: LabelTable, parts: Mapping[str, Sequence[int] | NDArray[np.int64]]) -> Split:
         """Make a split, checked.
 
         Raises:
@@ -136,9 +136,8 @@ class Split:
         owner: dict[str, str] = {}
         leaks: list[str] = []
         for part, index in parts.items():
-            for patient in {table.patients[int(i)] for i in index}:
-                if owner.setdefault(patient, part) != part:
-                    leaks.append(f"{owner[patient]}/{part}")
+            patients = {table.patients[int(i)] for i in index}
+            leaks += [f"{owner[p]}/{part}" for p in patients if owner.setdefault(p, part) != part]
         if leaks:
             raise LeakError(
                 f"{len(leaks)} patients stand in two parts of the split ({', '.join(leaks[:3])}); "

@@ -71,6 +71,6 @@ __all__ = [
     "intervals",
     "mean_of",
     "restate",
-    "youden",
     "wilson",
+    "youden",
 ]

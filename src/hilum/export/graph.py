@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 
@@ -56,7 +55,6 @@ def to_onnx(network: Network, size: tuple[int, int], ends: Graph) -> bytes:
     """
     outputs = [ends.logits, ends.features or "features", ends.cams or "cams"]
     example = torch.zeros(2, 1, *size)
-    buffer = io.BytesIO()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # The exporter warns of its own deprecations.
@@ -72,8 +70,7 @@ def to_onnx(network: Network, size: tuple[int, int], ends: Graph) -> bytes:
             verbose=False,
         )
     assert program is not None
-    program.save(buffer)
-    model = onnx.load_from_string(buffer.getvalue())
+    model = program.model_proto
     _store_in_half(model)
     del model.metadata_props[:]
     for node in model.graph.node:

@@ -91,7 +91,7 @@ class Statistics:
         rows = rng.permutation(len(features))
         cut = int(0.7 * len(rows))
         unit_length = _to_length_one(features)
-        inside, outside = unit_length[rows[:cut]], unit_length[rows[cut:]]
+        inside = unit_length[rows[:cut]]
         mean = inside.mean(0)
         _, singular, axes = np.linalg.svd(inside - mean, full_matrices=False)
         variance = singular**2 / len(inside)

@@ -14,6 +14,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -24,7 +25,6 @@ from hilum.models.network import Network
 from hilum.training.recipe import Fit
 from hilum.training.rows import Rows, Shuffled
 from hilum.training.views import Views
-
 
 COLLAPSED = 1e-4
 """Largest standard deviation of any finding's logit over images at which outputs are the same."""
@@ -60,7 +60,8 @@ class Learner(pl.LightningModule):
         """Seed the epoch, so that going on equals never having stopped."""
         torch.manual_seed(self.seed * 100_003 + self.current_epoch)
         loader = self.trainer.train_dataloader
-        assert isinstance(loader, DataLoader) and isinstance(loader.dataset, Rows | Views)
+        assert isinstance(loader, DataLoader)
+        assert isinstance(loader.dataset, Rows | Views)
         loader.dataset.epoch = self.current_epoch
         if self.keep_statistics:
             for module in self.network.modules():
@@ -192,7 +193,7 @@ def fit_network(
             max_epochs=fit.epochs,
             precision=precision(fit),
             callbacks=callbacks,
-            logger=pl.loggers.CSVLogger(folder, name="log", version=""),
+            logger=CSVLogger(folder, name="log", version=""),
             gradient_clip_val=fit.clip,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
@@ -257,8 +258,8 @@ def features_of(network: Network, rows: Rows, batch: int) -> NDArray[np.float32]
     out: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for image, *_ in DataLoader(rows, batch):
-            image = image.contiguous(memory_format=torch.channels_last)
-            out.append(network.map(image).mean((2, 3)).numpy())
+            laid = image.contiguous(memory_format=torch.channels_last)
+            out.append(network.map(laid).mean((2, 3)).numpy())
     return np.concatenate(out)
 
 

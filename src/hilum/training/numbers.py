@@ -70,7 +70,9 @@ def calibrate(
         if min(fitted.positives, fitted.negatives) >= TRUSTED:
             try:
                 fitted, trusted = fit_platt(scores, reference), True
-            except EvaluationError:  # scores that speak against the finding get no slope of their own
+            except (
+                EvaluationError
+            ):  # scores that speak against the finding get no slope of their own
                 trusted = False
         point = youden(reference, fitted(scores))
         if point.threshold is None or point.confusion is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from hilum.bundles.card import Preprocessing
 from hilum.domain import all_findings
@@ -196,7 +197,7 @@ def load_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def _describe(fault: dict) -> str:  # type: ignore[type-arg]
+def _describe(fault: ErrorDetails) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] != "extra_forbidden":
         return f"{place}: {fault['msg']} (got {fault.get('input')!r})"

@@ -361,4 +361,3 @@ def _network_in_words(recipe: Recipe, network: Network) -> str:
     total = sum(p.numel() for p in network.parameters())
     frozen = f", frozen up to {recipe.model.freeze}" if recipe.model.freeze else ""
     return f"{recipe.model.backbone}, {total:,} parameters, {learnt:,} learnt{frozen}"
-

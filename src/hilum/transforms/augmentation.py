@@ -134,7 +134,7 @@ class Grain:
         if params["noise"]:
             rng = np.random.default_rng(int(params["seed"]))
             grain = rng.standard_normal(grey.shape, np.float32) * np.float32(params["noise"])
-            grey = np.clip(grey + grain, 0, 1)
+            grey = np.clip(grey + grain, 0, 1).astype(np.float32)
         return grey
 
 

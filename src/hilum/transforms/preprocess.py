@@ -10,9 +10,7 @@ from hilum.bundles.card import Preprocessing
 from hilum.domain import Affine
 
 
-def fit(
-    pixels: NDArray[np.float32], spec: Preprocessing
-) -> tuple[NDArray[np.float32], Affine]:
+def fit(pixels: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[np.float32], Affine]:
     """Bring a picture to the input's size.
 
     Areas are averaged when the picture shrinks (no aliasing) and interpolated when it grows.
@@ -62,9 +60,7 @@ def normalise(grey: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.floa
     return np.array(np.broadcast_to(values, shape), np.float32)
 
 
-def prepare(
-    pixels: NDArray[np.float32], spec: Preprocessing
-) -> tuple[NDArray[np.float32], Affine]:
+def prepare(pixels: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[np.float32], Affine]:
     """Fit and normalise one picture.
 
     Returns:
