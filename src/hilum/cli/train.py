@@ -46,14 +46,15 @@ def train(
     folded = [r for r in bundle.card.results if "out of fold" in r.split]
     for key in (*bundle.card.keys, None):
         rows = {r.metric: r for r in folded if r.finding == key and r.metric in metrics}
-        cells = [
-            "undefined"
-            if r.value is None
-            else f"{r.value:.3f} ({r.low or 0:.3f}–{r.high or 0:.3f})"
-            for r in (rows[m] for m in metrics)
-        ]
+        cells = [_cell(rows[m].value, rows[m].low, rows[m].high) for m in metrics]
         count = "" if key is None else str(rows["AUROC"].positives)
         table.add_row(finding(key).name if key else "mean", count, *cells)
     console.print(table)
     console.print(f"Bundle: {bundle.location}")
     console.print(f"Read with it: hilum read RADIOGRAPHS -o out --bundle {bundle.location}")
+
+
+def _cell(value: float | None, low: float | None, high: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f}–{high:.3f})"

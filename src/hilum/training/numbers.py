@@ -70,10 +70,8 @@ def calibrate(
         if min(fitted.positives, fitted.negatives) >= TRUSTED:
             try:
                 fitted, trusted = fit_platt(scores, reference), True
-            except (
-                EvaluationError
-            ):  # scores that speak against the finding get no slope of their own
-                trusted = False
+            except EvaluationError:
+                trusted = False  # scores that speak against a finding give it no slope of its own
         point = youden(reference, fitted(scores))
         if point.threshold is None or point.confusion is None:
             raise RecipeError(f"{key}: no operating point ({point.reason}); leave it out.")
