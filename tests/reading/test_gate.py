@@ -6,7 +6,7 @@ import pytest
 from hilum.domain import Acquisition, GateVerdict, Radiograph, Source, View
 from hilum.errors import InvalidCard
 from hilum.phantoms import draw_chest
-from hilum.reading.gate import LIMIT, LIMIT_TURNED, LIMIT_UNLIKE, Gate, Statistics, limit
+from hilum.reading.gate import LIMIT, LIMIT_UNLIKE, Gate, Statistics, limit
 
 GATE = Gate(None)
 
@@ -126,5 +126,5 @@ def test_without_statistics_a_flag_says_so() -> None:
 def test_limits() -> None:
     assert limit(0.8, turned=False) == LIMIT
     assert limit(0.2, turned=False) == LIMIT_UNLIKE
-    assert limit(0.8, turned=True) == LIMIT_TURNED
-    assert limit(0.2, turned=True) == LIMIT_UNLIKE
+    assert limit(0.8, turned=True) == LIMIT
+    assert limit(0.6, turned=True) == LIMIT_UNLIKE

@@ -41,18 +41,18 @@ COLOURED_MARKS = 0.002
 
 CALIBRATED_AT = 0.99
 """A distance of 1 is this quantile of radiographs that the statistics were not fitted on."""
-LIMIT = 1.5
-"""Refused beyond, whatever the picture looks like.
+LIMIT = 1.4
+"""Refused beyond, when the picture looks like a chest, upright or turned or inverted.
 
-With LIMIT_UNLIKE it refuses 0 to 2 % of each of four sources of real frontal radiographs when that
-source is left out of the statistics; hands, photographs, textures and noise lie beyond 3.
+Real frontal radiographs of a source that the statistics never saw lie below 1.2 (98 %), hands,
+photographs, textures and noise beyond 1.4, spines, jaws and drawn lateral views beyond 1.25.
 """
-LIMIT_UNLIKE = 1.2
-"""Refused beyond, when the picture does not look like a chest either."""
+LIMIT_UNLIKE = 1.15
+"""Refused beyond, when the picture does not look like a chest either; flagged beyond otherwise."""
 UNLIKE = 0.5
-"""Correlation with the mean chest below which a picture does not look like one."""
-LIMIT_TURNED = 1.9
-"""Refused beyond, when the picture is a chest on its side, upside down or inverted: flagged."""
+"""Correlation with the mean chest below which an upright picture does not look like one."""
+UNLIKE_TURNED = 0.65
+"""The same for a picture that is taken for a chest turned or inverted: many things resemble that."""
 
 AXES = 128
 """Directions in feature space that are whitened one by one; the rest share one variance."""
@@ -147,6 +147,13 @@ class Statistics:
         return cls(mean, axes.astype(np.float32), variance, rest, unit)
 
 
+def likeness(facts: checks.PictureFacts) -> tuple[float, bool]:
+    """How much a picture looks like a chest in its pose, and whether that is turned or inverted."""
+    turn, inverted = facts.pose
+    score = facts.likeness[turn // 90]
+    return (-score if inverted else score), bool(turn or inverted)
+
+
 def limit(likeness: float, turned: bool) -> float:
     """The distance beyond which a picture is refused.
 
@@ -154,9 +161,7 @@ def limit(likeness: float, turned: bool) -> float:
         likeness: correlation with the mean chest in its best pose, in [-1, 1].
         turned: whether that pose is not upright and positive.
     """
-    if turned and likeness >= UNLIKE:
-        return LIMIT_TURNED
-    return LIMIT if likeness >= UNLIKE else LIMIT_UNLIKE
+    return LIMIT if likeness >= (UNLIKE_TURNED if turned else UNLIKE) else LIMIT_UNLIKE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,12 +192,8 @@ class Gate:
         for note in said:
             (reasons if note.code in {"blank", "noise-only"} else flags).append(note)
         _frame(radiograph, reasons, flags)
-        turn, inverted = facts.pose
-        best = max(*facts.likeness, *(-score for score in facts.likeness))
         return GateVerdict(
-            reasons=tuple(reasons),
-            flags=tuple(flags),
-            limit=limit(best if turn or inverted else facts.likeness[0], bool(turn or inverted)),
+            reasons=tuple(reasons), flags=tuple(flags), limit=limit(*likeness(facts))
         )
 
     def judge(self, verdict: GateVerdict, features: NDArray[np.float32] | None) -> GateVerdict:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hilum.bundles.card import Result
 from hilum.evaluation import wilson
 from hilum.imaging import checks
-from hilum.reading.gate import Statistics, limit
+from hilum.reading.gate import Statistics, likeness, limit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +34,7 @@ def limits_of(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     found: list[float] = []
     for image in images:
         facts = checks.measure(image.astype(np.float32) / np.float32(255))
-        turn, inverted = facts.pose
-        posed = bool(turn or inverted)
-        best = max(*facts.likeness, *(-score for score in facts.likeness))
-        found.append(limit(best if posed else facts.likeness[0], posed))
+        found.append(limit(*likeness(facts)))
     return np.array(found)
 
 
