@@ -52,7 +52,7 @@ LIMIT_UNLIKE = 1.15
 UNLIKE = 0.5
 """Correlation with the mean chest below which an upright picture does not look like one."""
 UNLIKE_TURNED = 0.65
-"""The same for a picture that is taken for a chest turned or inverted: many things resemble that."""
+"""The same for one taken for a chest turned or inverted, which many things resemble."""
 
 AXES = 128
 """Directions in feature space that are whitened one by one; the rest share one variance."""
