@@ -54,7 +54,13 @@ def demo_study(
         return draw_chest(np.random.default_rng(seed), size=size, view=view, lesions=lesions)
 
     normal = chest(one)
-    chest_pa = {"modality": "DX", "body_part": "CHEST", "view": "PA", "transfer_syntax": "jpeg-ls"}
+    chest_pa = {
+        "modality": "DX",
+        "body_part": "CHEST",
+        "view": "PA",
+        "age": "052Y",
+        "transfer_syntax": "jpeg-ls",
+    }
     chest_ap = chest_pa | {"modality": "CR", "view": "AP", "transfer_syntax": "jpeg-lossless"}
     other_grey = chest_pa | {"photometric": "MONOCHROME1"}
     lateral = draw_lateral(np.random.default_rng(rest), size=size)
