@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-# Passed on to pytest: make test ARGS="-k phantom -x"
+# Passed on to pytest or the benchmarks: make test ARGS="-k phantom -x"
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -28,8 +28,8 @@ lint: .venv/all ## ruff, and the import contract
 types: .venv/all ## pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: .venv/all ## measure speed and memory, write benchmarks/results.md
-	$(BIN)/python -m benchmarks
+bench: .venv/bench ## measure speed and memory, write benchmarks/results.md
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove the environment, caches and the demonstration
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist hilum-demo
@@ -45,4 +45,9 @@ clean: ## remove the environment, caches and the demonstration
 .venv/all: .venv/base
 	@echo "Installing what tests and training need into .venv (torch: several GB on Linux) ..."
 	@$(PIP) --editable '.[train,analyse,dev]'
+	@touch $@
+
+.venv/bench: .venv/all
+	@echo "Installing what Hilum is compared with into .venv ..."
+	@$(PIP) --editable '.[bench]'
 	@touch $@

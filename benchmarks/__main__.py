@@ -1,0 +1,77 @@
+"""``python -m benchmarks [names…]``: measure, and write ``benchmarks/results.md``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.machine import circumstances, keep_two_cores
+from benchmarks.options import ROOT, Options
+from benchmarks.results import render, write
+
+SCRIPTS = ("reading", "cold", "memory", "chest14")
+PACKAGES = {
+    "reading": ("hilum", "onnxruntime", "torch", "torchxrayvision", "scikit-image", "pydicom"),
+    "cold": ("hilum", "onnxruntime", "torch"),
+    "memory": ("hilum", "onnxruntime", "opencv-python-headless"),
+    "chest14": ("hilum", "numpy", "scikit-learn"),
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the scripts that are named, all without names."""
+    parser = _parser()
+    said = parser.parse_args(arguments)
+    unknown = [name for name in said.names if name not in SCRIPTS]
+    if unknown:
+        parser.error(f"no script {', '.join(unknown)}; there are {', '.join(SCRIPTS)}")
+    keep_two_cores()
+    with tempfile.TemporaryDirectory(prefix="hilum-benchmarks-") as folder:
+        options = Options(
+            folder=Path(folder),
+            repeat=said.repeat,
+            size=tuple(said.size),
+            files=tuple(said.files),
+            run=said.run,
+            data=said.data,
+            weights=said.weights,
+        )
+        for name in said.names or SCRIPTS:
+            print(f"{name} …", flush=True)
+            begun = time.monotonic()
+            section = importlib.import_module(f"benchmarks.{name}").run(options)
+            text = render(section, circumstances(PACKAGES[name]))
+            write(said.out, name, text, keep=bool(section.skipped))
+            print(f"{text}\n\n{name}: {time.monotonic() - begun:.0f} s\n", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCRIPTS)}; all without one")
+    add("--repeat", type=_positive, help="rounds, instead of what each script thinks right")
+    add("--size", type=_positive, nargs=2, default=(3000, 2500), metavar=("ROWS", "COLUMNS"),
+        help="of the drawn radiographs")  # fmt: skip
+    add("--files", type=_positive, nargs=2, default=(50, 1000), metavar=("FEW", "MANY"),
+        help="files in the two runs of `memory`")  # fmt: skip
+    add("--run", type=Path, help="`chest14`: folder of the training run")
+    add("--data", type=Path, help="`chest14`: folder of the radiographs")
+    add("--weights", type=Path, help="`chest14`: folder of the starting weights")
+    add("--out", type=Path, default=ROOT / "benchmarks" / "results.md", help="the page to write")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, got {value}")
+    return value
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,41 @@
+"""What every script is told."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that the command line decides.
+
+    Attributes:
+        folder: for files that are made on the way.
+        repeat: rounds; None for what the script thinks right.
+        size: (rows, columns) of the drawn radiographs.
+        files: how many files the small and the large reading run have.
+        run: folder of a training run; None to compare what was saved of one.
+        data: folder of the radiographs; None for the one beside the checkout.
+        weights: folder of the starting weights; None likewise.
+    """
+
+    folder: Path
+    repeat: int | None = None
+    size: tuple[int, int] = (3000, 2500)
+    files: tuple[int, int] = (50, 1000)
+    run: Path | None = None
+    data: Path | None = None
+    weights: Path | None = None
+
+    def rounds(self, usual: int) -> int:
+        """Rounds to run."""
+        return usual if self.repeat is None else self.repeat
+
+
+def shared() -> Path:
+    """The folder with radiographs and weights that lies beside the checkout."""
+    return Path(os.environ.get("HILUM_SHARED", ROOT.parent / "shared"))
