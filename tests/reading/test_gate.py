@@ -107,6 +107,36 @@ def test_broken_statistics_are_refused() -> None:
         Statistics.from_bytes(b"not an archive")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unit": float("nan")}, "not finite"),
+        ({"variance": np.full(16, np.inf, np.float32)}, "not finite"),
+        ({"rest": 0.0}, "not above 0"),
+        ({"unit": -1.0}, "not above 0"),
+        ({"variance": np.zeros(16, np.float32)}, "not above 0"),
+        ({"variance": np.ones(3, np.float32)}, "do not agree"),
+        ({"mean": np.full(32, "x")}, "cannot be read"),
+    ],
+)
+def test_statistics_that_would_let_everything_pass_are_refused(changes, message) -> None:
+    fitted, _ = statistics(np.random.default_rng(1))
+    with pytest.raises(InvalidCard, match=message):
+        Statistics.from_bytes(replace(fitted, **changes).to_bytes())
+
+
+def test_statistics_of_another_network_are_refused() -> None:
+    fitted, _ = statistics(np.random.default_rng(1))
+    with pytest.raises(InvalidCard, match=r"of 32 features, the graph gives \[31\]"):
+        Gate(fitted).judge(GateVerdict(limit=LIMIT), np.ones(31, np.float32))
+
+
+def test_a_distance_that_is_no_number_refuses() -> None:
+    fitted, base = statistics(np.random.default_rng(3))
+    verdict = Gate(fitted).judge(GateVerdict(limit=LIMIT), base[0] * np.float32("nan"))
+    assert [n.code for n in verdict.reasons] == ["not-a-frontal-chest"]
+
+
 def test_far_features_refuse_and_near_ones_do_not() -> None:
     fitted, base = statistics(np.random.default_rng(3))
     gate, verdict = Gate(fitted), GateVerdict(limit=LIMIT)

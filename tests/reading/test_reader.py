@@ -90,14 +90,15 @@ def test_the_gate_may_refuse_by_features(make_reader, fake_gate, radiograph):
     assert refusal.radiograph is radiograph
 
 
-def test_a_logit_that_is_not_finite_is_a_refusal(make_reader, radiograph):
+@pytest.mark.parametrize("at", [0, 1, 2], ids=["logits", "features", "maps"])
+def test_a_number_that_is_not_finite_is_a_refusal(make_reader, radiograph, at):
     reader = make_reader()
 
     def spoilt(batch):
-        out = reader.graph(batch)
-        return dataclasses.replace(out, logits=out.logits * np.nan)
+        return [end * np.nan if i == at else end for i, end in enumerate(reader.graph.run(batch))]
 
-    refusal = dataclasses.replace(reader, graph=spoilt)(radiograph)
+    graph = dataclasses.replace(reader.graph, run=spoilt)
+    refusal = dataclasses.replace(reader, graph=graph)(radiograph)
     assert refusal.reasons[0].code == "not-finite"
 
 

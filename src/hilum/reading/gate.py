@@ -44,8 +44,8 @@ CALIBRATED_AT = 0.99
 LIMIT = 1.4
 """Refused beyond, when the picture looks like a chest, upright or turned or inverted.
 
-Real frontal radiographs of a source that the statistics never saw lie below 1.2 (98 %), hands,
-photographs, textures and noise beyond 1.4, spines, jaws and drawn lateral views beyond 1.25.
+Chosen with radiographs of two sources that the statistics never saw, 98 % of which lie below 1.2,
+and with hands, photographs, textures and noise, which lie beyond 1.4.
 """
 LIMIT_UNLIKE = 1.15
 """Refused beyond, when the picture does not look like a chest either; flagged beyond otherwise."""
@@ -131,20 +131,26 @@ class Statistics:
         """Read what :meth:`to_bytes` wrote; pickles are refused.
 
         Raises:
-            InvalidCard: an array is missing or of another shape.
+            InvalidCard: an array is missing or of another shape, or a number is not finite, or a
+                variance or the unit not above 0.
         """
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 mean, axes, variance, scalars = (
-                    file[name] for name in ("mean", "axes", "variance", "scalars")
+                    np.asarray(file[name], np.float32)
+                    for name in ("mean", "axes", "variance", "scalars")
                 )
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise InvalidCard(f"The gate's statistics cannot be read ({error}).") from error
-        fits = mean.ndim == 1 and axes.shape == (len(variance), len(mean)) and scalars.shape == (2,)
-        if not fits:
+        fits = (mean.ndim, variance.ndim, scalars.shape) == (1, 1, (2,))
+        if not fits or axes.shape != (len(variance), len(mean)):
             raise InvalidCard("The gate's statistics have arrays of shapes that do not agree.")
+        if not all(np.isfinite(part).all() for part in (mean, axes, variance, scalars)):
+            raise InvalidCard("The gate's statistics hold numbers that are not finite.")
+        if min(float(variance.min(initial=np.inf)), float(scalars.min())) <= 0.0:
+            raise InvalidCard("The gate's statistics hold a variance or a unit that is not above 0.")
         rest, unit = (float(v) for v in scalars)
-        return cls(mean, axes.astype(np.float32), variance, rest, unit)
+        return cls(mean, axes, variance, rest, unit)
 
 
 def likeness(facts: checks.PictureFacts) -> tuple[float, bool]:
@@ -197,15 +203,25 @@ class Gate:
         )
 
     def judge(self, verdict: GateVerdict, features: NDArray[np.float32] | None) -> GateVerdict:
-        """Complete the verdict of :meth:`look` by the features [width] of one picture."""
+        """Complete the verdict of :meth:`look` by the features [width] of one picture.
+
+        Raises:
+            InvalidCard: the graph gives another number of features than the statistics hold.
+        """
         if self.statistics is None or features is None or verdict.limit is None:
             note = Note(
                 "no-feature-gate",
                 "This bundle holds no feature statistics: only header and picture were checked.",
             )
             return replace(verdict, flags=(*verdict.flags, note), limit=None)
+        known = self.statistics.mean.shape
+        if features.shape != known:
+            raise InvalidCard(
+                f"The gate's statistics are of {known[0]} features, the graph gives "
+                f"{list(features.shape)}: they belong to another network."
+            )
         distance = float(self.statistics.distance(features[None])[0])
-        if distance > verdict.limit:
+        if not distance <= verdict.limit:  # refused as well when it is no number
             reason = Note(
                 "not-a-frontal-chest",
                 f"Nothing like the frontal chest radiographs that the bundle knows (distance "

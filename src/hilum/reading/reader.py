@@ -109,11 +109,12 @@ class Reader:
             return self._refusal(radiograph, verdict)
         pixels, to_radiograph = prepare(radiograph.pixels, self.bundle.card.preprocessing)
         out = self.graph(pixels[None])
-        features = None if out.features is None else out.features[0]
-        verdict = self.gate.judge(verdict, features)
-        if verdict.accepted and not np.isfinite(out.logits).all():
+        ends = (out.logits, out.features, out.cams)
+        if not all(np.isfinite(end).all() for end in ends if end is not None):
             note = Note("not-finite", "The network gave no finite number for this picture.")
-            verdict = GateVerdict((note,), verdict.flags, verdict.distance, verdict.limit)
+            verdict = GateVerdict((note,), verdict.flags, limit=verdict.limit)
+            return self._refusal(radiograph, verdict)
+        verdict = self.gate.judge(verdict, None if out.features is None else out.features[0])
         if not verdict.accepted:
             return self._refusal(radiograph, verdict)
         maps = out.cams[0] if self.heatmaps and out.cams is not None else None

@@ -32,7 +32,8 @@ class Outputs:
     Attributes:
         logits: float32 [batch, findings].
         features: float32 [batch, width], what the gate measures; None where the graph has none.
-        cams: float32 [batch, findings, h, w], contributions to the logits; None likewise.
+        cams: float32 [batch, findings, h, w], whose mean over h and w plus a constant is the
+            logit; None likewise.
     """
 
     logits: NDArray[np.float32]
@@ -75,15 +76,14 @@ class Graph:
         return cls(bundle, compile_graph(model, card.input, outputs, threads=threads))
 
     def __call__(self, batch: NDArray[np.float32]) -> Outputs:
-        """Run the graph.
+        """Run the graph; its numbers are given as they are, finite or not.
 
         Args:
             batch: float32 [batch, channels, rows, columns], from
                 :func:`hilum.transforms.preprocess.prepare`.
 
         Raises:
-            InvalidCard: the graph gives other shapes than the card promises, or numbers that are
-                not finite.
+            InvalidCard: the graph gives other shapes than the card promises.
         """
         card = self.bundle.card
         found = iter(self.run(np.ascontiguousarray(batch, np.float32)))
@@ -97,6 +97,4 @@ class Graph:
                 f"{'' if cams is None else f' and maps {list(cams.shape)}'} for {len(batch)} "
                 f"pictures and {expected[1]} findings; `hilum bundles make` checks this"
             )
-        if not np.isfinite(logits).all():
-            raise InvalidCard(f"bundle {self.bundle}: the graph gave a logit that is not finite")
         return Outputs(logits, features, cams)
