@@ -148,7 +148,9 @@ class Statistics:
         if not all(np.isfinite(part).all() for part in (mean, axes, variance, scalars)):
             raise InvalidCard("The gate's statistics hold numbers that are not finite.")
         if min(float(variance.min(initial=np.inf)), float(scalars.min())) <= 0.0:
-            raise InvalidCard("The gate's statistics hold a variance or a unit that is not above 0.")
+            raise InvalidCard(
+                "The gate's statistics hold a variance or a unit that is not above 0."
+            )
         rest, unit = (float(v) for v in scalars)
         return cls(mean, axes, variance, rest, unit)
 
