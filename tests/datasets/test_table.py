@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from hilum.datasets.table import Columns, read_csv, read_images
-from hilum.domain import CHEST14
+from hilum.domain import CHEST14, State
 from hilum.errors import LabelError
 
 COLUMNS = Columns("file", "patient", "labels", keep={"split": "part"}, where={"use": "yes"})
@@ -52,3 +52,21 @@ def test_the_counts_of_the_real_radiographs(shared: Path) -> None:
     positives = dict(zip(table.findings, table.states.sum(0).tolist(), strict=True))
     assert positives["hernia"] == 18
     assert positives["pneumonia"] == 314 + 46 + 38
+
+
+def test_a_row_that_names_nothing_is_unmentioned(tmp_path: Path) -> None:
+    table = read_csv(write(tmp_path, HEADER + "a.png,p,,x,yes\n"), COLUMNS, ["mass"])
+    assert table.states.tolist() == [[State.UNMENTIONED]]
+    assert not table.targets()[1].any()
+
+
+def test_a_short_row_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LabelError, match="line 3: fewer columns"):
+        read_csv(write(tmp_path, HEADER + "a.png,p,Mass,x,yes\nb.png,q\n"), COLUMNS, ["mass"])
+
+
+def test_another_encoding_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(HEADER.encode() + "ä.png,p,Mass,x,yes\n".encode("latin-1"))
+    with pytest.raises(LabelError, match="is not UTF-8"):
+        read_csv(path, COLUMNS, ["mass"])

@@ -39,13 +39,18 @@ batch_norm = "{batch_norm}"
 [input]
 size = [64, 64]
 value_range = [-1.0, 1.0]
+[augmentation]
+gamma = 0.0
+contrast = 0.05
+brightness = 0.02
+grain = 0.0
 [fit]
 epochs = {epochs}
 batch = 8
-lr = 1e-4
+lr = 1e-3
 head_lr = 2e-2
 views = {views}
-average = 0.8
+average = 0.5
 [gate]
 measured = [{{ part = "other" }}]
 """
@@ -72,7 +77,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(folder / f"{at}.png"), grey)
             part = ("tune" if at % 5 == 0 else "train") if at < 60 else "other"
             road = "a" if at % 2 else "b"
-            out.writerow([f"{at}.png", f"p{at}", "|".join(labels), part, road])
+            out.writerow([f"{at}.png", f"p{at}", "|".join(labels) or "No Finding", part, road])
     return folder
 
 
@@ -85,4 +90,4 @@ def recipe_text() -> str:
 @pytest.fixture
 def frozen_recipe_text() -> str:
     """The recipe with the lower half frozen and remembered."""
-    return RECIPE.format(freeze="layer1", batch_norm="frozen", views=2, epochs=6)
+    return RECIPE.format(freeze="layer1", batch_norm="frozen", views=2, epochs=12)

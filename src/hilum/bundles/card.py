@@ -97,6 +97,12 @@ class CardFinding(_Part):
     prevalence: Probability | None = None
     positives: Annotated[int, Field(ge=0)] | None = None
 
+    @model_validator(mode="after")
+    def _trust_needs_positives(self) -> CardFinding:
+        if self.calibration.trusted and self.positives is not None and self.positives < 30:
+            raise ValueError(f"{self.key}: a calibration on {self.positives} positives, under 30")
+        return self
+
 
 class Graph(_Part):
     """The ONNX graph and its ends.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from hilum.domain import LabelTable, State, from_label
 from hilum.errors import LabelError, UnknownName
 
-NO_FINDING = frozenset({"", "nofinding"})
+NO_FINDING = "nofinding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def read_csv(path: Path, columns: Columns, findings: Sequence[str]) -> LabelTabl
             that are not among them are left out.
 
     Returns:
-        The table, in the order of the file; every cell PRESENT or ABSENT.
+        The table, in the order of the file. Findings are PRESENT or ABSENT where the row names
+        any label, "No Finding" among them, and UNMENTIONED where it names none.
 
     Raises:
         LabelError: no such file, a column is missing, a label is unknown, or no row is left.
@@ -57,8 +59,12 @@ def read_csv(path: Path, columns: Columns, findings: Sequence[str]) -> LabelTabl
     states = np.full((len(kept), len(findings)), State.ABSENT, np.uint8)
     unknown: dict[str, int] = {}
     for at, row in enumerate(kept):
-        for text in row[columns.labels].split(columns.separator):
-            if "".join(c for c in text.casefold() if c.isalnum()) in NO_FINDING:
+        cell = row[columns.labels].strip()
+        if not cell:
+            states[at] = State.UNMENTIONED
+            continue
+        for text in cell.split(columns.separator):
+            if "".join(c for c in text.casefold() if c.isalnum()) == NO_FINDING:
                 continue
             try:
                 key = from_label(text).key
@@ -100,14 +106,23 @@ def read_images(path: Path, columns: Columns) -> LabelTable:
 def _read(path: Path, columns: Columns) -> list[dict[str, str]]:
     if not path.is_file():
         raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path.name} is not UTF-8 ({error.reason}); save it as UTF-8.") from error
+    with io.StringIO(text, newline="") as file:
         rows = csv.DictReader(file)
         wanted = [columns.image, columns.patient, *([columns.labels] if columns.labels else [])]
         wanted += [*columns.keep.values(), *columns.where]
         absent = sorted(set(wanted) - set(rows.fieldnames or ()))
         if absent:
             raise LabelError(f"{path.name} lacks {absent}; it has {rows.fieldnames}.")
-        kept = [r for r in rows if all(r[k] == v for k, v in columns.where.items())]
+        kept = []
+        for at, row in enumerate(rows, start=2):
+            if any(row[name] is None for name in wanted):
+                raise LabelError(f"{path.name}, line {at}: fewer columns than the header.")
+            if all(row[k] == v for k, v in columns.where.items()):
+                kept.append(row)
     if not kept:
         raise LabelError(f"{path.name}: no row has {dict(columns.where)}.")
     return kept

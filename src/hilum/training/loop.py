@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import sys
@@ -14,7 +15,6 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -125,6 +125,21 @@ class Learner(pl.LightningModule):
         }
 
 
+class _EpochLog(pl.Callback):
+    """A line in JSON an epoch, appended, so that a run that goes on keeps what it had written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        numbers = {
+            name: round(float(trainer.callback_metrics[name]), 6)
+            for name in ("train_loss", "tune_auroc")
+        }
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"epoch": pl_module.current_epoch, **numbers}) + "\n")
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A network after training.
@@ -173,10 +188,12 @@ def fit_network(
     _start_head(network, train)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learner = Learner(network, fit, keep_statistics=keep_statistics, seed=train.seed, cut=cut)
+    # Fixed names without version counters: a stop between two writes leaves nothing ambiguous.
     best = ModelCheckpoint(
-        folder, "best-{epoch:03d}", monitor="tune_auroc", mode="max", save_last=True
+        folder, "best", monitor="tune_auroc", mode="max", enable_version_counter=False
     )
-    callbacks: list[pl.Callback] = [best]
+    newest = ModelCheckpoint(folder, "last", enable_version_counter=False)
+    callbacks: list[pl.Callback] = [_EpochLog(folder / "epochs.jsonl"), best, newest]
     seen = sys.stderr.isatty()
     if seen:
         callbacks.append(TQDMProgressBar(leave=True))
@@ -193,7 +210,7 @@ def fit_network(
             max_epochs=fit.epochs,
             precision=precision(fit),
             callbacks=callbacks,
-            logger=CSVLogger(folder, name="log", version=""),
+            logger=False,
             gradient_clip_val=fit.clip,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
@@ -216,12 +233,12 @@ def load_best(network: Network, folder: Path) -> Fitted:
     """The best checkpoint of a folder, loaded as weights only.
 
     Raises:
-        RunError: there is none, or more than one.
+        RunError: there is none.
     """
-    found = sorted(folder.glob("best-*.ckpt"))
-    if len(found) != 1:
-        raise RunError(f"{folder.name} holds {len(found)} best checkpoints, expected 1.")
-    state = torch.load(found[0], map_location="cpu", weights_only=True)
+    file = folder / "best.ckpt"
+    if not file.exists():
+        raise RunError(f"{folder.name} holds no best checkpoint; remove it to train it again.")
+    state = torch.load(file, map_location="cpu", weights_only=True)
     prefix = "network."
     weights = {
         k.removeprefix(prefix): v for k, v in state["state_dict"].items() if k.startswith(prefix)
@@ -231,7 +248,7 @@ def load_best(network: Network, folder: Path) -> Fitted:
     score = next(
         float(v["best_model_score"])
         for k, v in state["callbacks"].items()
-        if k.startswith("ModelCheckpoint")
+        if k.startswith("ModelCheckpoint") and v["best_model_score"] is not None
     )
     return Fitted(network, int(state["epoch"]), score)
 

@@ -91,15 +91,13 @@ class Augmentation(_Part):
 
 
 class Gate(_Part):
-    """What the gate of the bundle takes for frontal chest radiographs.
+    """Sources of frontal chest radiographs on which the bundle's gate is measured.
 
     Attributes:
-        also: rows of the table (column → value) that its statistics are fitted on beside the
-            training and tuning rows; they need no labels, but a licence to ship what they taught.
-        measured: rows that are only measured: how many it would refuse.
+        measured: rows of the table (column → value) that had no part in the training; how many of
+            them the gate would refuse stands on the card.
     """
 
-    also: tuple[dict[str, str], ...] = ()
     measured: tuple[dict[str, str], ...] = ()
 
 

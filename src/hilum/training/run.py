@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
@@ -12,18 +13,19 @@ import torch
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle
-from hilum.bundles.card import Card, Graph, StartingWeights, TrainingData
+from hilum.bundles.card import Card, Graph, Result, StartingWeights, TrainingData
 from hilum.datasets.split import by_column, folds
 from hilum.datasets.table import Columns, read_csv, read_images
 from hilum.domain import LabelTable, Split
-from hilum.errors import RunError
+from hilum.errors import LabelError, RunError
 from hilum.evaluation import Reference
 from hilum.export.bundle import export_bundle
 from hilum.export.graph import round_weights
 from hilum.models import WEIGHTS
 from hilum.models.network import Network, freeze
 from hilum.models.weights import load_weights
-from hilum.training.gate import Group, fit_gate, limits_of
+from hilum.reading.gate import Statistics
+from hilum.training.gate import refused, share_refused
 from hilum.training.loop import features_of, fit_network, load_best, logits_of
 from hilum.training.numbers import calibrate, calibration_slopes, measure
 from hilum.training.recipe import Recipe
@@ -75,7 +77,9 @@ def train(recipe: Recipe, *, data: Path, weights: Path, out: Path) -> Bundle:
         LabelError, IntakeError, RecipeError: the data or the weights are not what the recipe says.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, recipe)
+    if recipe.model.weights and recipe.model.backbone not in WEIGHTS:
+        raise RunError(f"No weights card for {recipe.model.backbone}; its licence is unknown.")
+    _claim(out / "recipe.json", recipe.model_dump_json(indent=1), "another recipe")
     place = out / recipe.bundle.name
     if place.exists():
         raise RunError(f"{place} exists already; remove it to export again.")
@@ -93,6 +97,7 @@ def train(recipe: Recipe, *, data: Path, weights: Path, out: Path) -> Bundle:
         network, _ = _fit(
             recipe, material, (np.setdiff1d(rest, tune), tune), weights, out / f"fold-{at}"
         )
+        round_weights(network)
         held[out_rows] = logits_of(network, _rows(recipe, material, out_rows), recipe.fit.batch)
     network, digest = _fit(
         recipe,
@@ -103,21 +108,23 @@ def train(recipe: Recipe, *, data: Path, weights: Path, out: Path) -> Bundle:
     )
     round_weights(network)
     np.savez(out / "out-of-fold.npz", rows=rows, logits=held[rows])
-    statistics, refused = fit_gate(
-        _groups(recipe, material, network, rows, data, out), seed=recipe.seed
+    statistics = Statistics.fit(
+        features_of(network, _rows(recipe, material, rows), recipe.fit.batch),
+        np.random.default_rng(recipe.seed),
     )
     card = _card(recipe, material, outer, held, network, digest)
-    card = card.model_copy(update={"results": (*card.results, *refused)})
+    measured = _measure_gate(recipe, network, statistics, data, out)
+    card = card.model_copy(update={"results": (*card.results, *measured)})
     tuning = _rows(recipe, material, material.split.parts["tune"])
     return export_bundle(network, card, statistics.to_bytes(), _some(tuning), place)
 
 
-def _claim(out: Path, recipe: Recipe) -> None:
-    resolved = recipe.model_dump_json(indent=1)
-    kept = out / "recipe.json"
-    if kept.exists() and kept.read_text(encoding="utf-8") != resolved:
-        raise RunError(f"{out} holds a run of another recipe; choose another folder with -o.")
-    kept.write_text(resolved, encoding="utf-8")
+def _claim(file: Path, said: str, other: str) -> None:
+    if file.exists() and file.read_text(encoding="utf-8") != said:
+        raise RunError(
+            f"{file.parent} holds a run of {other}; choose another folder with -o, or remove it."
+        )
+    file.write_text(said, encoding="utf-8")
 
 
 def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
@@ -127,8 +134,18 @@ def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
     table = read_csv(folder / said.table, columns, said.findings)
     parts = {"train": said.train, "tune": said.tune} | ({"test": said.test} if said.test else {})
     split = by_column(table, "split", parts)
-    images = load_images(table, folder, recipe.input, out / "images.npy")
     targets, mask = table.targets()
+    one_class = [
+        key
+        for key, column, counts in zip(table.findings, targets.T, mask.T, strict=True)
+        if len(np.unique(column[counts])) < 2
+    ]
+    if one_class:
+        raise LabelError(f"{', '.join(one_class)}: present, or absent, on every image.")
+    content = hashlib.sha256("\n".join(table.images).encode())
+    content.update(table.states.tobytes() + "\n".join(table.patients).encode())
+    _claim(out / "data.sha256", f"{content.hexdigest()} {split.digest}\n", "other data")
+    images = load_images(table, folder, recipe.input, out / "images.npy")
     return Material(table, split, images, targets, mask)
 
 
@@ -149,33 +166,20 @@ def _rows(
     )
 
 
-def _groups(
-    recipe: Recipe,
-    material: Material,
-    network: Network,
-    rows: NDArray[np.int64],
-    folder: Path,
-    out: Path,
-) -> dict[str, Group]:
-    """Features of the training rows, and of every further source that the recipe names."""
-    own = Group(
-        features_of(network, _rows(recipe, material, rows), recipe.fit.batch),
-        limits_of(material.images[rows]),
-        fitted=True,
-    )
-    groups = {f"{recipe.bundle.name}: train and tune": own}
-    said = recipe.data
-    sources = [(w, True) for w in recipe.gate.also] + [(w, False) for w in recipe.gate.measured]
-    for at, (where, fitted) in enumerate(sources):
-        table = read_images(folder / said.table, Columns(said.image, said.patient, where=where))
+def _measure_gate(
+    recipe: Recipe, network: Network, statistics: Statistics, folder: Path, out: Path
+) -> list[Result]:
+    results: list[Result] = []
+    for at, where in enumerate(recipe.gate.measured):
+        columns = Columns(recipe.data.image, recipe.data.patient, where=where)
+        table = read_images(folder / recipe.data.table, columns)
         images = load_images(table, folder, recipe.input, out / f"gate-{at}.npy")
         targets, mask = table.targets()
         served = Rows(images, targets, mask, np.arange(len(table)), spec=recipe.input)
-        name = ", ".join(f"{column} {value}" for column, value in where.items())
-        groups[name] = Group(
-            features_of(network, served, recipe.fit.batch), limits_of(images), fitted=fitted
-        )
-    return groups
+        found = refused(statistics, features_of(network, served, recipe.fit.batch), images)
+        source = ", ".join(f"{column} {value}" for column, value in where.items())
+        results.append(share_refused(found, source))
+    return results
 
 
 def _some(rows: Rows) -> NDArray[np.float32]:
@@ -274,7 +278,8 @@ def _card(
         held[rows],
         _reference(material, rows),
         split=folded,
-        note="each image judged by a network that saw nothing of its patient; 1 seed",
+        note="each image judged by a network that saw nothing of its patient; the logits of "
+        f"{recipe.folds} networks pooled; 1 seed",
         seed=recipe.seed,
         strata=recipe.data.stratum_name,
     )
@@ -282,7 +287,8 @@ def _card(
         at = split.parts[part]
         logits = logits_of(network, _rows(recipe, material, at), recipe.fit.batch)
         note = (
-            "the network that ships; these rows chose its checkpoint, so the number flatters"
+            "the network that ships; these rows chose its checkpoint and, out of fold, had a part "
+            "in its calibration, so the number flatters"
             if part == "tune"
             else "the network that ships; these rows were used for nothing else"
         )
@@ -310,15 +316,19 @@ def _card(
         preprocessing=recipe.input,
         graph=Graph(features="features", cams="cams"),
         gate="gate.npz",
-        data=(
+        data=tuple(
             TrainingData(
-                name=recipe.data.name,
-                images=len(split.parts["train"]),
-                patients=len({table.patients[i] for i in split.parts["train"]}),
+                name=f"{recipe.data.name}: {part} ({role})",
+                images=len(split.parts[part]),
+                patients=len({table.patients[i] for i in split.parts[part]}),
                 licence=recipe.data.licence,
                 citation=recipe.data.citation,
                 split_digest=split.digest,
-            ),
+            )
+            for part, role in (
+                ("train", "weights, calibration, gate"),
+                ("tune", "choice of checkpoint, calibration, gate"),
+            )
         ),
         start=_start(recipe, digest),
         results=tuple(results),
@@ -346,8 +356,6 @@ def _reference(material: Material, rows: NDArray[np.int64]) -> Reference:
 def _start(recipe: Recipe, digest: str) -> tuple[StartingWeights, ...]:
     if not recipe.model.weights:
         return ()
-    if recipe.model.backbone not in WEIGHTS:
-        raise RunError(f"No weights card for {recipe.model.backbone}; its licence is unknown.")
     card = WEIGHTS.resolve(recipe.model.backbone)
     return (
         StartingWeights(

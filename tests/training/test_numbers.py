@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from hilum.errors import RunError
+from hilum.training.numbers import calibrate
+
+
+def drawn(positives: list[int], strength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    targets = np.zeros((400, len(positives)), np.float32)
+    for column, count in enumerate(positives):
+        targets[:count, column] = 1
+    logits = (strength * (targets - 0.5) + rng.normal(0, 1, targets.shape)).astype(np.float32)
+    return logits, targets, np.ones(targets.shape, np.bool_)
+
+
+def test_thirty_positives_make_a_calibration_trusted() -> None:
+    found = calibrate(("mass", "nodule", "hernia"), *drawn([100, 30, 29], 2.0), "rows")
+    assert [f.calibration.trusted for f in found] == [True, True, False]
+    assert [f.calibration.method for f in found] == ["platt", "platt", "pooled"]
+    assert [f.positives for f in found] == [100, 30, 29]
+    assert found[0].prevalence == 0.25
+    point = found[0].operating_point
+    assert point.sensitivity is not None
+    assert point.specificity is not None
+    assert point.sensitivity + point.specificity > 1.4
+
+
+def test_calibrated_probabilities_meet_the_prevalence() -> None:
+    logits, targets, mask = drawn([100], 2.0)
+    scale = calibrate(("mass",), logits, targets, mask, "rows")[0].calibration
+    probability = 1 / (1 + np.exp(-(scale.slope * logits + scale.intercept)))
+    assert probability.mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_scores_that_speak_against_every_finding_stop_the_run() -> None:
+    with pytest.raises(RunError, match="nothing was learnt"):
+        calibrate(("mass",), *drawn([100], -2.0), "rows")
