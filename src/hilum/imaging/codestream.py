@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hilum.errors import DamagedFile
+from hilum.errors import DamagedFile, UnsupportedImage
 
 Bytes = bytes | memoryview
 
@@ -23,6 +23,8 @@ class Codestream:
         precision: bits a sample.
         orientation: EXIF orientation, 1 to 8.
         data: the codestream, without padding behind its end.
+        several_scans: a JPEG whose first scan is not the whole picture (progressive, or component
+            by component).
     """
 
     kind: str
@@ -32,6 +34,7 @@ class Codestream:
     precision: int
     data: Bytes
     orientation: int = 1
+    several_scans: bool = False
 
 
 def read_codestream(data: Bytes) -> Codestream:
@@ -40,6 +43,7 @@ def read_codestream(data: Bytes) -> Codestream:
     Raises:
         DamagedFile: no codestream, no frame header, or no end-of-image marker (ISO 10918-1 B.1.1.3,
             ISO 15444-1 A.4.4), which is how a cut file shows: decoders may return half a picture.
+        UnsupportedImage: arithmetic-coded JPEG.
     """
     data = _without_padding(data)
     start = bytes(data[:4])
@@ -63,20 +67,28 @@ def _without_padding(data: Bytes) -> Bytes:
 
 
 def _jpeg(data: Bytes) -> Codestream:
-    orientation = 1
+    orientation, frame = 1, None
     for marker, segment in _segments(data):
         if marker == 0xE1 and bytes(segment[:6]) == b"Exif\x00\x00":
             orientation = exif_orientation(segment[6:])
+        elif marker == 0xDA and frame is not None:
+            kind, rows, columns, components, precision, progressive = frame
+            several = kind != "jpeg-ls" and (progressive or segment[0] < components)
+            return Codestream(
+                kind, rows, columns, components, precision, data, orientation, several
+            )
         elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            if marker != 0xF7 and marker > 0xC8:  # where they end cannot be told
+                raise UnsupportedImage("Arithmetic-coded JPEG is not read; convert it to PNG.")
             precision, rows, columns, components = struct.unpack(">BHHB", segment[:6])
-            lossless = marker in (0xC3, 0xC7, 0xCB, 0xCF)
+            lossless = marker in (0xC3, 0xC7)
             kind = "jpeg-ls" if marker == 0xF7 else "jpeg-lossless" if lossless else "jpeg"
-            return Codestream(kind, rows, columns, components, precision, data, orientation)
-    raise DamagedFile("The JPEG codestream has no frame header.")
+            frame = kind, rows, columns, components, precision, marker in (0xC2, 0xC6)
+    raise DamagedFile("The JPEG codestream has no frame header, or no scan behind it.")
 
 
 def _segments(data: Bytes) -> Iterator[tuple[int, Bytes]]:
-    """Marker segments between SOI and the scan (ISO 10918-1 B.1.1.4)."""
+    """Marker segments from SOI to the header of the first scan (ISO 10918-1 B.1.1.4)."""
     at = 2
     while at < len(data):
         if data[at] != 0xFF:
@@ -85,12 +97,14 @@ def _segments(data: Bytes) -> Iterator[tuple[int, Bytes]]:
             at += 1
         marker = data[at]
         at += 1
-        if marker in (0xD9, 0xDA):
+        if marker == 0xD9:
             return
         if marker == 0x01 or 0xD0 <= marker <= 0xD7:
             continue
         (length,) = struct.unpack(">H", data[at : at + 2])
         yield marker, data[at + 2 : at + length]
+        if marker == 0xDA:
+            return
         at += length
 
 

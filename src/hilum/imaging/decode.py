@@ -19,6 +19,7 @@ from hilum.imaging.dicomfile import (
     IMPLICIT,
     DicomFile,
 )
+from hilum.imaging.ending import check_jpeg_end, check_no_hole
 from hilum.imaging.frames import first_frame
 from hilum.imaging.header import PixelHeader
 
@@ -178,8 +179,11 @@ def decode_stream(stream: Codestream, kind: str, **options: str) -> Samples:
         options: for the JPEG decoder.
 
     Raises:
-        DamagedFile: the decoder gives up, or gives another size than its header says.
+        DamagedFile: the decoder gives up, or gives another size than its header says; the pixels
+            end before the last row.
     """
+    if stream.kind == "jpeg2000":
+        check_no_hole(stream)
     decoder: Callable[..., Any] = {
         "jpeg": imagecodecs.jpeg8_decode,
         "jpeg-lossless": imagecodecs.jpeg8_decode,
@@ -194,6 +198,8 @@ def decode_stream(stream: Codestream, kind: str, **options: str) -> Samples:
     size = (stream.rows, stream.columns)
     if cells.shape[:2] != size or cells.size != size[0] * size[1] * stream.components:
         raise DamagedFile(f"The {kind} decoder gave {cells.shape}, its header says {size}.")
+    if stream.kind in ("jpeg", "jpeg-lossless"):
+        check_jpeg_end(stream, cells, lambda data: decoder(data, **options))
     if cells.dtype.kind == "i":  # signed JPEG 2000: two's complement from here on
         cells = cells.astype(np.int16).view(np.uint16)
     return cells
