@@ -118,3 +118,57 @@ def test_sizes_at_the_limits():
         check_size(10_000, 10_001)
     with pytest.raises(InvalidHeader, match="at least 1"):
         check_size(-1, 50)
+
+
+@pytest.mark.parametrize(
+    ("centre", "width"), [(b"\\2048 ", b"4096\\9 "), (b"2048\\1 ", b"\\4096 "), (b"\\", b"1\\")]
+)
+def test_a_window_whose_first_value_is_empty_is_left_out(
+    tmp_path: Path, centre: bytes, width: bytes
+):
+    file = imaging.write_dicom(tmp_path / "x.dcm", STORED, window=[(1500, 3000), (1600, 3100)])
+    data = file.read_bytes()
+    for element, odd in ((0x1050, centre), (0x1051, width)):
+        at = data.index(struct.pack("<HH2s", 0x0028, element, b"DS"))
+        (length,) = struct.unpack("<H", data[at + 6 : at + 8])
+        value = odd + b" " * (len(odd) % 2)
+        data = data[: at + 6] + struct.pack("<H", len(value)) + value + data[at + 8 + length :]
+    file.write_bytes(data)
+    got = imaging.read(file)
+    assert "window-incomplete" in {note.code for note in got.notes}
+    assert "percentile" in got.acquisition.grey
+
+
+@pytest.mark.parametrize("element", [0x00080060, 0x00180015, 0x00200020, 0x00080070, 0x00081090])
+@pytest.mark.parametrize("swallowed", [2, 40, 90, 200])
+def test_a_damaged_length_takes_no_name_into_the_results(
+    tmp_path: Path, element: int, swallowed: int
+):
+    file = imaging.write_dicom(tmp_path / "x.dcm", STORED, window=(1500, 3000))
+    data = file.read_bytes()
+    name = struct.pack("<HH2sH", 0x0010, 0x0010, b"PN", 14) + b"Roe^Jane^12345"
+    tag = struct.pack("<HH", element >> 16, element & 0xFFFF)
+    value = b"X" + name * (1 + swallowed // len(name)) + b"\x00"
+    value += b" " * (len(value) % 2)
+    for vr in (b"CS", b"LO"):
+        at = data.find(tag + vr)
+        if at >= 0:
+            break
+    begin = at if at >= 0 else data.index(struct.pack("<HH2s", 0x0028, 0x0002, b"US"))
+    after = begin
+    if at >= 0:
+        after += 8 + struct.unpack("<H", data[at + 6 : at + 8])[0]
+    vr = vr if at >= 0 else b"CS"
+    file.write_bytes(data[:begin] + tag + vr + struct.pack("<H", len(value)) + value + data[after:])
+    got = imaging.read(file)
+    told = f"{got.acquisition} {got.source} {got.notes}".upper()
+    assert "ROE" not in told
+    assert "12345" not in told
+    assert "header-value-left-out" in {note.code for note in got.notes}
+
+
+def test_a_manufacturer_is_told(tmp_path: Path):
+    facts = {"Manufacturer": "Fuji Photo Film Co., ltd.", "ManufacturerModelName": "DX-Ü 7"}
+    got = imaging.read(imaging.write_dicom(tmp_path / "x.dcm", STORED, overrides=facts))
+    assert got.acquisition.manufacturer == "Fuji Photo Film Co., ltd."
+    assert "header-value-left-out" not in {note.code for note in got.notes}

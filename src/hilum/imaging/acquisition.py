@@ -7,10 +7,10 @@ import re
 
 from pydicom import Dataset
 
-from hilum.domain import Acquisition, View
+from hilum.domain import Acquisition, Note, View
 from hilum.errors import InvalidHeader
 from hilum.imaging.dicomfile import PARSE_ERRORS
-from hilum.imaging.elements import code, every, first, positive
+from hilum.imaging.elements import as_code, code, every, first, positive
 
 _VIEW_POSITIONS = {
     "PA": View.PA,
@@ -32,6 +32,18 @@ _VIEW_CODES = {  # CID 4010, in SNOMED CT and in the retired SNOMED-RT
     "399067008": View.LATERAL,
     "R-102CD": View.LATERAL,
 }
+_CODES = (
+    "Modality",
+    "BodyPartExamined",
+    "ViewPosition",
+    "ImageLaterality",
+    "Laterality",
+    "PatientSex",
+    "PatientAge",
+    "PatientOrientation",
+)
+_TEXTS = ("Manufacturer", "ManufacturerModelName")
+_UID = re.compile(r"[0-9.]{1,64}")
 _YEARS_A_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 TAGS = (
@@ -90,6 +102,32 @@ def acquisition(dataset: Dataset, syntax: str, frames: int) -> Acquisition:
     )
 
 
+def left_out(dataset: Dataset) -> tuple[Note, ...]:
+    """Tell which of the facts are present and were not taken, for they are no value of their kind.
+
+    Where a length is damaged, a value swallows the elements behind it: the patient's name and
+    number would go into results.
+    """
+    taken = {keyword: code(dataset, keyword) for keyword in _CODES}
+    taken |= {keyword: _text(dataset, keyword) for keyword in _TEXTS}
+    taken["PatientOrientation"] = "".join(_orientation(dataset)) or None
+    taken["SOPInstanceUID"] = instance_uid(dataset) or None
+    odd = [keyword for keyword, value in taken.items() if value is None and _any(dataset, keyword)]
+    if not odd:
+        return ()
+    return (Note("header-value-left-out", f"{', '.join(odd)}: no value of its kind (PS3.5 6.2); "
+                 "left out.", warning=False),)  # fmt: skip
+
+
+def instance_uid(dataset: Dataset) -> str:
+    """SOP Instance UID; empty where it is absent or no UID (PS3.5 9.1)."""
+    try:
+        text = str(first(dataset, "SOPInstanceUID") or "").strip(" \x00")
+    except InvalidHeader:
+        return ""
+    return text if _UID.fullmatch(text) else ""
+
+
 def view(dataset: Dataset) -> View:
     """View Position (0018,5101), else View Code Sequence (0054,0220, CID 4010)."""
     position = code(dataset, "ViewPosition")
@@ -99,7 +137,7 @@ def view(dataset: Dataset) -> View:
         item = first(dataset, "ViewCodeSequence")
     except InvalidHeader:
         item = None
-    coded = code(item, "CodeValue") if isinstance(item, Dataset) else None
+    coded = (_text(item, "CodeValue") or "").upper() if isinstance(item, Dataset) else None
     if coded in _VIEW_CODES:
         return _VIEW_CODES[coded]
     return View.OTHER if position or coded else View.UNKNOWN
@@ -121,7 +159,8 @@ def _orientation(dataset: Dataset) -> tuple[str, ...]:
         values = every(dataset, "PatientOrientation")
     except InvalidHeader:
         return ()
-    return tuple(str(value).strip().upper() for value in values[:2])
+    codes = [as_code(value) for value in values[:2]]
+    return tuple(code for code in codes if code) if all(codes) else ()
 
 
 def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
@@ -138,4 +177,14 @@ def _text(dataset: Dataset, keyword: str) -> str | None:
         value = first(dataset, keyword)
     except (InvalidHeader, *PARSE_ERRORS):
         return None
-    return str(value).strip(" \x00")[:64] or None if value is not None else None
+    text = "" if value is None else str(value).strip(" \x00")
+    usable = 0 < len(text) <= 64 and text.isprintable() and "^" not in text
+    return text if usable else None
+
+
+def _any(dataset: Dataset, keyword: str) -> bool:
+    try:
+        value = first(dataset, keyword)
+    except InvalidHeader:
+        return True
+    return value is not None and str(value).strip(" \x00") != ""

@@ -74,7 +74,7 @@ def _parse(data: bytes) -> _Parsed:
     pixel = header.pixel_header(file.dataset)
     facts, notes = header.grey_facts(file.dataset, pixel)
     taken = acquisition.acquisition(file.dataset, file.syntax, pixel.frames)
-    notes = (*file.notes, *notes)
+    notes = (*file.notes, *notes, *acquisition.left_out(file.dataset))
     if pixel.frames > 1:
         notes += (Note("several-frames", f"The file holds {pixel.frames} frames; the first is "
                        "read."),)  # fmt: skip
@@ -84,8 +84,8 @@ def _parse(data: bytes) -> _Parsed:
         notes += (Note("secondary-capture", f"Modality {taken.modality}: a capture; grey levels "
                        "may have been changed before it was stored.", warning=False),)  # fmt: skip
     palette = _palette(file.dataset) if pixel.photometric == header.PALETTE else ()
-    uid = first(file.dataset, "SOPInstanceUID")
-    return _Parsed(file, pixel, facts, palette, taken, str(uid or "").strip("\x00 ")[:64], notes)
+    uid = acquisition.instance_uid(file.dataset)
+    return _Parsed(file, pixel, facts, palette, taken, uid, notes)
 
 
 def _show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence as _Sequence
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from hilum.errors import InvalidHeader
 from hilum.imaging.dicomfile import PARSE_ERRORS
 
 _Values = _Sequence[Any]
+_CODE = re.compile(r"[A-Z0-9 _]{1,16}")
 _SEVERAL = (MultiValue, Sequence, list, tuple)
 
 
@@ -79,13 +81,22 @@ def number(dataset: Dataset, keyword: str) -> float | None:
 
 
 def code(dataset: Dataset, keyword: str) -> str | None:
-    """A coded string in upper case without blanks around it; None where absent or unreadable."""
+    """A Code String (PS3.5 6.2) in upper case without blanks around it.
+
+    None where it is absent, unreadable, or no such string: where a length is damaged, a value
+    swallows the elements behind it, with the patient's name.
+    """
     try:
         value = first(dataset, keyword)
     except InvalidHeader:
         return None
+    return as_code(value)
+
+
+def as_code(value: object) -> str | None:
+    """A value as a Code String (PS3.5 6.2); None where it is none."""
     text = "" if value is None else str(value).strip(" \x00").upper()
-    return text or None
+    return text if _CODE.fullmatch(text) else None
 
 
 def positive(dataset: Dataset, keyword: str) -> float | None:

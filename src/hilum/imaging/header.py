@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from pydicom import Dataset
 
 from hilum.domain import Note
 from hilum.errors import InvalidHeader, UnsupportedImage
-from hilum.imaging.elements import code, every, integer, number
+from hilum.imaging.elements import code, every, first, integer, number
 from hilum.imaging.grey import GreyFacts, LookUp, Window
 from hilum.imaging.limits import check_size
 from hilum.imaging.tables import look_up
@@ -101,7 +100,8 @@ def pixel_header(dataset: Dataset) -> PixelHeader:
     check_size(rows, columns)
     photometric = code(dataset, "PhotometricInterpretation")
     if photometric is None:
-        raise InvalidHeader("Photometric Interpretation (0028,0004) is missing: polarity unknown.")
+        raise InvalidHeader("Photometric Interpretation (0028,0004) is missing or no code: "
+                            "polarity unknown.")  # fmt: skip
     if photometric not in (*GREY, *COLOUR, PALETTE):
         raise UnsupportedImage(
             f"Photometric Interpretation {photometric[:16]!r} is not read; expected MONOCHROME1 "
@@ -216,7 +216,8 @@ def _voi(
         return table
     if not centres and not widths:
         return None
-    if not centres or not widths:
+    centre, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
+    if centre is None or width is None:  # absent, or the first of several is empty
         notes.append(Note("window-incomplete", "Window Center and Window Width do not come in "
                           "pairs; the window is left out."))  # fmt: skip
         return None
@@ -225,13 +226,14 @@ def _voi(
             Note("several-windows", "The header offers several windows; the first is used.",
                  warning=False)
         )  # fmt: skip
-    named = code(dataset, "VOILUTFunction") or "LINEAR"
+    named = code(dataset, "VOILUTFunction")
+    if named is None and first(dataset, "VOILUTFunction") is None:
+        named = "LINEAR"
     if named not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
         notes.append(Note("voi-function-unknown", "VOI LUT Function is none that PS3.3 C.11.2.1.3 "
                           "knows; LINEAR is used."))  # fmt: skip
         named = "LINEAR"
-    centre, width = number(dataset, "WindowCenter"), number(dataset, "WindowWidth")
-    return Window(cast("float", centre), cast("float", width), named)
+    return Window(centre, width, named)
 
 
 def _inverted(dataset: Dataset, photometric: str, notes: list[Note]) -> bool:
