@@ -144,6 +144,45 @@ def test_resume_reads_only_what_is_left(folder, tiny_bundle, tmp_path, capsys):
     assert "Nothing left to read" in capsys.readouterr().out
 
 
+def test_resume_takes_no_file_for_another_of_its_name(folder, tiny_bundle, tmp_path, capsys):
+    for ward in "AB":
+        (tmp_path / ward).mkdir()
+        shutil.copy(folder / "b.png", tmp_path / ward / "1.png")
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", tmp_path / "A", *arguments) == 0
+    assert run("read", tmp_path / "B", *arguments, "--resume") == 2
+    assert "lie elsewhere or were changed since (1.png)" in capsys.readouterr().err
+    # both together have names of their own, and A's file is still the one that is done
+    assert run("read", tmp_path / "A", tmp_path / "B", *arguments, "--resume") == 0
+    assert names_in(tmp_path / "out") == ["1.png", "B/1.png"]
+    os.utime(tmp_path / "A" / "1.png", (1, 1))
+    assert run("read", tmp_path / "A", *arguments, "--resume") == 2
+
+
+def test_earlier_refusals_are_not_forgotten(folder, tiny_bundle, tmp_path, capsys):
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", folder / "e.dcm", *arguments) == 1
+    assert run("read", folder / "e.dcm", folder / "b.png", *arguments, "--resume") == 1
+    said = capsys.readouterr().out
+    assert "Read 1 of 1 files" in said
+    assert said.count("NOT read: 1 (1 not-an-image)") == 2
+
+
+def test_files_passed_over_are_counted(folder, tiny_bundle, tmp_path, capsys):
+    study = tmp_path / "study"
+    study.mkdir()
+    shutil.copy(folder / "b.png", study)
+    (study / "film.jp2").write_bytes(b"x")
+    (study / "film.bmp").write_bytes(b"x")
+    arguments = ("-o", study / "out", "--bundle", tiny_bundle.location)
+    for again in ([], ["--resume"]):  # its own tables are not counted the second time
+        assert run("read", study, *arguments, *again) == 0
+        assert "2 files passed over (not DICOM, PNG" in capsys.readouterr().out
+        document = json.loads((study / "out" / "readings.json").read_text("utf-8"))
+        assert document["counts"] == {"read": 1, "refused": 0, "passed_over": 2}
+    assert "<b>2</b>" in (study / "out" / "report.html").read_text("utf-8")
+
+
 def test_pictures_in_the_output_folder_are_not_read(folder, tiny_bundle, tmp_path):
     (tmp_path / "b.png").write_bytes((folder / "b.png").read_bytes())
     arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
@@ -257,7 +296,9 @@ def test_an_interrupted_run_goes_on(folder, tiny_bundle, tmp_path):
     ) as process:
         journal = out / ".hilum" / "journal.jsonl"
         end = time.monotonic() + 30
-        while not (journal.exists() and journal.stat().st_size) and time.monotonic() < end:
+        while time.monotonic() < end:
+            if journal.exists() and journal.read_bytes().count(b"\n") >= 3:
+                break
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         text, errors = process.communicate(timeout=30)

@@ -109,10 +109,10 @@ def refusal(name: str = "hand.dcm", *, picture: bool = True) -> Refusal:
 
 
 def fill(out: Path, items, **options) -> Path:
-    folder = OutputFolder.open(out, bundle=FakeBundle(card()), **options)
-    for item in items:
-        folder.add(folder.draw(item))
-    return folder.finish()
+    with OutputFolder.open(out, bundle=FakeBundle(card()), **options) as folder:
+        for item in items:
+            folder.add(folder.draw(item))
+        return folder.finish()
 
 
 @pytest.fixture

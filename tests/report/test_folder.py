@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
@@ -104,7 +106,7 @@ def test_readings_json_keeps_to_its_schema_and_holds_no_patient(make, tmp_path):
     (reading,) = data["readings"]
     assert data["bundle"] == {"name": "drawn3", "version": "1.0.0", "digest": "ab" * 32}
     assert data["prevalence"] == "0.02"
-    assert data["counts"] == {"read": 1, "refused": 2}
+    assert data["counts"] == {"read": 1, "refused": 2, "passed_over": 0}
     assert reading["predictions"][1]["probability"] == 0.9
     assert reading["predictions"][1]["decision"] == "present"
     assert (tmp_path / reading["preview"]).is_file()
@@ -191,7 +193,8 @@ def test_a_killed_run_goes_on_where_it_stopped(make, tmp_path):
     first = OutputFolder.open(out, bundle=make.bundle())
     for item in items[:2]:
         first.add(first.draw(item))
-    journal = out / ".hilum" / "journal.jsonl"  # no finish, no close: the process is gone
+    journal = out / ".hilum" / "journal.jsonl"
+    first.close()  # no finish: the process is gone, and its lock with it
     with journal.open("ab") as file:
         file.write(b'{"kind":"reading","rec')
     again = OutputFolder.open(out, bundle=make.bundle(), resume=True)
@@ -211,9 +214,46 @@ def test_a_finished_run_can_be_continued_with_more_files(make, tmp_path):
 
 
 def test_resume_of_a_folder_without_results_begins(make, tmp_path):
-    assert OutputFolder.open(tmp_path / "new", bundle=make.bundle(), resume=True).done == set()
+    with OutputFolder.open(tmp_path / "new", bundle=make.bundle(), resume=True) as folder:
+        assert folder.done == set()
     # opened and killed before the first image: no results, so nothing is lost by beginning anew
-    assert OutputFolder.open(tmp_path / "new", bundle=make.bundle()).done == set()
+    with OutputFolder.open(tmp_path / "new", bundle=make.bundle()) as folder:
+        assert folder.done == set()
+
+
+def test_one_run_at_a_time(make, tmp_path):
+    text = (
+        "import sys, pathlib, time; from hilum.report.lock import hold\n"
+        "hold(pathlib.Path(sys.argv[1])); print(flush=True); time.sleep(60)"
+    )
+    (tmp_path / ".hilum").mkdir()
+    lock = tmp_path / ".hilum" / "lock"
+    with subprocess.Popen([sys.executable, "-c", text, lock], stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(RunError, match=rf"Another run \(process {other.pid}\) writes into"):
+            OutputFolder.open(tmp_path, bundle=make.bundle())
+        other.kill()
+    with OutputFolder.open(tmp_path, bundle=make.bundle()) as folder:  # no lock is left behind
+        with pytest.raises(RunError, match="wait for it, or choose another folder"):
+            OutputFolder.open(tmp_path, bundle=make.bundle())
+        folder.finish()
+
+
+def test_pictures_that_a_power_cut_took_are_drawn_again(make, tmp_path):
+    items = [make.reading("a.png"), make.reading("b.png"), make.refusal("c.dcm")]
+    make.fill(tmp_path, items)
+    (tmp_path / "previews" / "a.png.jpg").write_bytes(b"")
+    (tmp_path / "previews" / "c.dcm.jpg").unlink()
+    with OutputFolder.open(tmp_path, bundle=make.bundle(), resume=True) as folder:
+        assert folder.done == {"b.png"}
+        folder.add(folder.draw(items[0]))
+        folder.add(folder.draw(make.reading("c.dcm")))  # the gate has changed its mind
+    with OutputFolder.open(tmp_path, bundle=make.bundle(), resume=True) as folder:
+        assert folder.done == {"a.png", "b.png", "c.dcm"}
+        assert folder.refused() == {}
+        folder.finish()
+    assert len(table(tmp_path / "readings.csv")) == 4
+    assert len(table(tmp_path / "refused.csv")) == 1
 
 
 def test_a_run_stopped_early_says_so(make, tmp_path):

@@ -52,17 +52,17 @@ def demo(
 
     reader = Reader.of(bundle, keep_radiograph=True)
     _clear(out)
-    folder = OutputFolder.open(out, bundle=reader.bundle, title=TITLE, banner=BANNER)
-    typer.echo("Drawing the example study ...")
-    study = demo_study(np.random.default_rng(SEED))
-    write_study(study, out / "study")
-    typer.echo(f"Reading it with {reader.bundle} ...")
-    files = find_files([out / "study"]).files
-    drawn: dict[str, Drawn] = {}
-    for item in read_many(files, reader, workers=os.cpu_count() or 1, finish=folder.draw):
-        folder.add(item)
-        drawn[item.name] = item
-    page = folder.finish()
+    with OutputFolder.open(out, bundle=reader.bundle, title=TITLE, banner=BANNER) as folder:
+        typer.echo("Drawing the example study ...")
+        study = demo_study(np.random.default_rng(SEED))
+        write_study(study, out / "study")
+        typer.echo(f"Reading it with {reader.bundle} ...")
+        files = find_files([out / "study"]).files
+        drawn: dict[str, Drawn] = {}
+        for item in read_many(files, reader, workers=os.cpu_count() or 1, finish=folder.draw):
+            folder.add(item)
+            drawn[item.name] = item
+        page = folder.finish()
     _show(study, drawn)
     typer.echo(f"\nPage: {page}")
     typer.echo("Your own files: hilum read FOLDER -o RESULTS")

@@ -6,9 +6,8 @@ import os
 import shutil
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +16,7 @@ import typer
 from hilum.errors import BundleError, RunError
 
 if TYPE_CHECKING:
-    from hilum.imaging import FoundFile
+    from hilum.imaging import FileList, FoundFile
     from hilum.report.record import Drawn
 
 INTERRUPTED = 130
@@ -31,20 +30,15 @@ BYTES_ALWAYS = 20_000_000
 class _Tally:
     """What became of the files of this run."""
 
+    files: int = 0
     read: int = 0
     flagged: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
 
     def add(self, drawn: Drawn) -> None:
+        self.files += 1
         if drawn.kind == "reading":
             self.read += 1
             self.flagged += any(note["warning"] for note in drawn.record["notes"])
-        else:
-            self.refused[drawn.record["reasons"][0]["code"]] += 1
-
-    @property
-    def files(self) -> int:
-        return self.read + self.refused.total()
 
 
 def read(
@@ -75,8 +69,8 @@ def read(
 ) -> None:
     """Read radiographs: findings, heatmaps, tables and a report page.
 
-    Exit status: 0 all were read; 1 some were not, and refused.csv says why; 2 nothing was done;
-    130 stopped by Ctrl-C, and --resume goes on.
+    Exit status: 0 all were read; 1 some were not, and refused.csv says why; 2 the run could not
+    start or go on; 130 stopped by Ctrl-C, and --resume goes on.
     """
     from hilum.cli.progress import progress
     from hilum.imaging import find_files
@@ -99,43 +93,66 @@ def read(
         heatmaps=not no_heatmaps,
         keep_radiograph=True,
     )
-    folder = OutputFolder.open(
+    with OutputFolder.open(
         out, bundle=reader.bundle, prevalence=reader.scale.prevalence, resume=resume
-    )
-    todo = [file for file in files if file.name not in folder.done]
-    _check_disk(out, len(todo))
-    tally, begun = _Tally(), time.monotonic()
-    guard = _Guard(out / "failures.log", folder.draw, debug=_debug(context))
-    complete = False
-    try:
-        with progress(len(todo)) as advance:
-            for drawn in read_many(todo, reader, workers=workers, finish=folder.draw, guard=guard):
-                folder.add(drawn)
-                tally.add(drawn)
-                advance()
-        complete = True
-    except KeyboardInterrupt:
-        typer.echo("Stopping: writing what is finished …", err=True)
-    page = folder.finish(complete=complete)
-    _say(tally, page, done=len(files) - len(todo), seconds=time.monotonic() - begun)
+    ) as folder:
+        passed_over = _passed_over(found, paths, out)
+        todo = folder.left(files)
+        _check_disk(out, len(todo))
+        tally, begun = _Tally(), time.monotonic()
+        guard = _Guard(out / "failures.log", folder.draw, debug=_debug(context))
+        complete = False
+        try:
+            with progress(len(todo)) as advance:
+                for drawn in read_many(
+                    todo, reader, workers=workers, finish=folder.draw, guard=guard
+                ):
+                    folder.add(drawn)
+                    tally.add(drawn)
+                    advance()
+            complete = True
+        except KeyboardInterrupt:
+            typer.echo("Stopping: writing what is finished …", err=True)
+        page = folder.finish(complete=complete, passed_over=passed_over)
+        refused = folder.refused()
+    _say(tally, done=len(files) - len(todo), seconds=time.monotonic() - begun)
+    if passed_over:
+        typer.echo(
+            f"{passed_over} {_files(passed_over)} passed over (not DICOM, PNG, JPEG or TIFF by "
+            f"name)."
+        )
+    if refused:
+        reasons = ", ".join(f"{n} {code}" for code, n in refused.most_common())
+        typer.echo(
+            f"NOT read: {refused.total()} ({reasons}); why is in {out / 'refused.csv'}. "
+            f"Exit status {1 if complete else INTERRUPTED}."
+        )
+    typer.echo(f"Page: {page}")
     if not complete:
         left = len(todo) - tally.files
         typer.echo(f"Stopped with {left} left; the same command with --resume goes on.")
         raise typer.Exit(INTERRUPTED)
-    if tally.refused:
+    if refused:
         raise typer.Exit(1)
 
 
 class _Guard:
-    """Turns an unexpected error from one file into a refusal, and keeps its traceback in a log.
+    """Notes which file a result comes from; turns an unexpected error from one into a refusal.
 
-    Errors that would meet every file (the disk, the bundle) end the run.
+    The traceback is kept in a log. Errors that would meet every file (the disk, the bundle) end
+    the run.
     """
 
     def __init__(self, log: Path, draw: Callable[..., Drawn], *, debug: bool) -> None:
         self._log, self._draw, self._debug = log, draw, debug
 
     def __call__(self, work: Callable[[FoundFile], Drawn], file: FoundFile) -> Drawn:
+        from hilum.report.origin import origin
+
+        before = origin(file.path)  # a file that changes while it is read is not done
+        return replace(self._drawn(work, file), origin=before)
+
+    def _drawn(self, work: Callable[[FoundFile], Drawn], file: FoundFile) -> Drawn:
         from hilum.domain import Note, Refusal
 
         try:
@@ -161,6 +178,19 @@ def _outside(files: tuple[FoundFile, ...], out: Path) -> list[FoundFile]:
     """Files that do not lie in the output folder: its pictures are no radiographs to read."""
     inside = out.resolve()
     return [file for file in files if not file.path.resolve().is_relative_to(inside)]
+
+
+def _passed_over(found: FileList, paths: list[Path], out: Path) -> int:
+    """Files that were left alone for their names, without those of the results themselves."""
+    from hilum.imaging import find_files
+
+    within = any(out.resolve().is_relative_to(path.resolve()) for path in paths)
+    own = find_files([out]).passed_over if within else 0
+    return max(0, found.passed_over - own)
+
+
+def _files(count: int) -> str:
+    return "file" if count == 1 else "files"
 
 
 def _processors() -> int:
@@ -199,7 +229,7 @@ def _debug(context: typer.Context) -> bool:
     return bool(context.find_root().params.get("debug"))
 
 
-def _say(tally: _Tally, page: Path, *, done: int, seconds: float) -> None:
+def _say(tally: _Tally, *, done: int, seconds: float) -> None:
     before = f"{done} {'was' if done == 1 else 'were'} done before" if done else ""
     if tally.files:
         rate = tally.files / max(seconds, 1e-3)
@@ -210,10 +240,3 @@ def _say(tally: _Tally, page: Path, *, done: int, seconds: float) -> None:
         )
     else:
         typer.echo(f"Nothing left to read: {before}." if before else "Nothing was read.")
-    if tally.refused:
-        reasons = ", ".join(f"{n} {code}" for code, n in tally.refused.most_common())
-        typer.echo(
-            f"NOT read: {tally.refused.total()} ({reasons}); why is in "
-            f"{page.parent / 'refused.csv'}. Exit status 1."
-        )
-    typer.echo(f"Page: {page}")

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 import hilum
 from hilum.bundles.card import Card
 from hilum.domain import Reading, Refusal
 from hilum.errors import RunError
-from hilum.report import pictures, tables
+from hilum.imaging import FoundFile
+from hilum.report import lock, pictures, tables
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
+from hilum.report.origin import origin
 from hilum.report.record import SCHEMA_ID, Drawn, reading_record, refusal_record
 
 _OWN = ".hilum"
@@ -41,21 +46,34 @@ class OutputFolder:
     """Writes pictures while a run goes on, and tables and the page when it ends.
 
     Every file appears whole or not at all. What is finished stands in a journal on disk, so the
-    memory held does not grow with pictures, and a run that was stopped can go on.
+    memory held does not grow with pictures, and a run that was stopped can go on. No other run may
+    write into the folder until this one is closed: by ``with``, :meth:`close`, or the end of the
+    process.
 
     Example:
-        >>> folder = OutputFolder.open(out, bundle=bundle)        # doctest: +SKIP
-        >>> folder.add(folder.draw(reading))                      # doctest: +SKIP
-        >>> page = folder.finish()                                # doctest: +SKIP
+        >>> with OutputFolder.open(out, bundle=bundle) as folder:     # doctest: +SKIP
+        ...     folder.add(folder.draw(reading))
+        ...     page = folder.finish()
     """
 
-    def __init__(self, out: Path, card: Card, facts: dict[str, Any]) -> None:
+    def __init__(self, out: Path, card: Card, facts: dict[str, Any], held: int) -> None:
         self.path = out
         self._card = card
         self._facts = facts
         self._own = out / _OWN
-        self._journal = Journal(self._own / "journal.jsonl")
+        self._release = weakref.finalize(self, os.close, held)
+        self._journal = Journal(self._own / "journal.jsonl", self._has_pictures)
         self.done: frozenset[str] = frozenset(self._journal.names())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other runs write into the folder."""
+        self._release()
 
     @classmethod
     def open(
@@ -81,7 +99,8 @@ class OutputFolder:
 
         Raises:
             RunError: the folder holds other files, earlier results without ``resume``, or results
-                of another bundle or prevalence; or it cannot be written.
+                of another bundle or prevalence; another run writes into it; or it cannot be
+                written.
         """
         card = bundle.card
         facts = {
@@ -95,23 +114,62 @@ class OutputFolder:
         }
         run = out / _OWN / "run.json"
         try:
-            earlier = _earlier(out, run)
-            if earlier is not None:
-                _agrees(out, earlier, facts, resume)
-                facts["started"] = earlier["started"]
+            _is_free_or_ours(out, run)
             run.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(run.parent / "tmp", ignore_errors=True)
-            for folder in (run.parent / "tmp", out / "previews", out / "heatmaps"):
-                folder.mkdir(exist_ok=True)
-            draft = run.parent / "tmp" / "run.json"
-            draft.write_text(json.dumps(facts), "utf-8")
-            draft.replace(run)
-            return cls(out, card, facts)
+            held = lock.hold(run.parent / "lock")
+            try:
+                _begin(out, run, facts, resume)
+            except BaseException:
+                os.close(held)
+                raise
+            return cls(out, card, facts, held)
         except OSError as error:
             raise RunError(
                 f"The output folder {out} cannot be written: {error.strerror}; choose another "
                 f"with -o."
             ) from error
+
+    def left(self, files: Iterable[FoundFile]) -> list[FoundFile]:
+        """Those of some files that this and earlier runs have not finished.
+
+        A file is known by its place and by its size and time of change, not by its name alone:
+        the same name in another folder is another file.
+
+        Raises:
+            RunError: a file was changed since it was finished, or has the name of another one
+                that was.
+        """
+        places = {o.partition(":")[0]: o for o in self._journal.origins.values() if o}
+        left: list[FoundFile] = []
+        others: list[str] = []
+        for file in files:
+            known = self._journal.origins.get(file.name) if file.name in self.done else None
+            now = origin(file.path) if places else ""
+            if now and now == places.get(now.partition(":")[0]):
+                continue  # under whatever name
+            if known or now.partition(":")[0] in places:
+                others.append(file.name)
+            elif file.name not in self.done:
+                left.append(file)
+        if others:
+            shown = ", ".join(others[:3]) + (", ..." if len(others) > 3 else "")
+            raise RunError(
+                f"{len(others)} files have names that are finished in {self.path}, but lie "
+                f"elsewhere or were changed since ({shown}); read them into another folder with -o."
+            )
+        return left
+
+    def refused(self) -> Counter[str]:
+        """How many images of this and earlier runs were refused, by code."""
+        return self._journal.codes()
+
+    def _has_pictures(self, record: dict[str, Any]) -> bool:
+        # Journal lines are forced to the disk, pictures are not: a power cut may take the last.
+        for name in (record["preview"], *record.get("heatmaps", {}).values()):
+            path = self.path / name if name else None
+            if path and not (path.is_file() and path.stat().st_size):
+                return False
+        return True
 
     def draw(self, item: Reading | Refusal) -> Drawn:
         """Write the pictures of one image; may be called by several threads at once.
@@ -162,12 +220,13 @@ class OutputFolder:
         """
         self._journal.append(drawn)
 
-    def finish(self, *, complete: bool = True) -> Path:
+    def finish(self, *, complete: bool = True, passed_over: int = 0) -> Path:
         """Write the tables and the page from the journal.
 
         Args:
             complete: False when the run was stopped before every image had its turn; the page
                 says so.
+            passed_over: files that were left alone because their names are not those of images.
 
         Returns:
             The page.
@@ -181,6 +240,7 @@ class OutputFolder:
         facts["counts"] = {
             "read": self._journal.count("reading"),
             "refused": self._journal.count("refusal"),
+            "passed_over": passed_over,
         }
         for name, rows in (
             ("readings.csv", tables.readings_csv),
@@ -228,17 +288,32 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _earlier(out: Path, run: Path) -> dict[str, Any] | None:
-    if not out.exists():
-        return None
-    if not out.is_dir():
+def _is_free_or_ours(out: Path, run: Path) -> None:
+    if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file, and results need a folder; choose another with -o.")
+    if out.exists() and not run.exists() and any(e != run.parent for e in out.iterdir()):
+        raise RunError(
+            f"The folder {out} holds files that are not results of an earlier reading; choose an "
+            f"empty or a new one with -o."
+        )
+
+
+def _begin(out: Path, run: Path, facts: dict[str, Any], resume: bool) -> None:
+    """Check an earlier run, take over when it was started, and make what this run needs."""
+    earlier = _earlier(out, run)
+    if earlier is not None:
+        _agrees(out, earlier, facts, resume)
+        facts["started"] = earlier["started"]
+    shutil.rmtree(run.parent / "tmp", ignore_errors=True)
+    for folder in (run.parent / "tmp", out / "previews", out / "heatmaps"):
+        folder.mkdir(exist_ok=True)
+    draft = run.parent / "tmp" / "run.json"
+    draft.write_text(json.dumps(facts), "utf-8")
+    draft.replace(run)
+
+
+def _earlier(out: Path, run: Path) -> dict[str, Any] | None:
     if not run.exists():
-        if any(entry != run.parent for entry in list(out.iterdir())):
-            raise RunError(
-                f"The folder {out} holds files that are not results of an earlier reading; choose "
-                f"an empty or a new one with -o."
-            )
         return None
     try:
         return json.loads(run.read_text("utf-8"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,19 @@ class Journal:
     """An append-only file of finished images; only names and places are held in memory.
 
     A line that was cut by a crash is dropped when the journal is opened.
+
+    Args:
+        path: of the file.
+        whole: whether what an entry's record names is still there; an entry without is dropped.
+
+    Attributes:
+        origins: name → where the file came from and in which state, as far as that was noted.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, whole: Callable[[dict[str, Any]], bool] | None = None) -> None:
         self.path = path
+        self.origins: dict[str, str | None] = {}
+        self._whole = whole
         self._at: dict[str, dict[str, int]] = {"reading": {}, "refusal": {}}
         end = self._scan() if path.exists() else 0
         with path.open("ab") as file:
@@ -35,9 +45,17 @@ class Journal:
                     entry = json.loads(line)
                 except ValueError:
                     break
-                self._at[entry["kind"]][entry["record"]["image"]] = end
+                if self._whole is None or self._whole(entry["record"]):
+                    self._enter(entry, end)
                 end += len(line)
         return end
+
+    def _enter(self, entry: dict[str, Any], at: int) -> None:
+        record = entry["record"]
+        for places in self._at.values():  # an image whose pictures were lost was read again
+            places.pop(record["image"], None)
+        self._at[entry["kind"]][record["image"]] = at
+        self.origins[record["image"]] = entry.get("origin")
 
     def __contains__(self, name: str) -> bool:
         return any(name in places for places in self._at.values())
@@ -54,26 +72,37 @@ class Journal:
         """How many entries of that kind there are."""
         return len(self._at[kind])
 
+    def codes(self) -> Counter[str]:
+        """How many images were refused by each code, the first of their reasons."""
+        return Counter(e["record"]["reasons"][0]["code"] for e in self.entries("refusal"))
+
     def append(self, drawn: Drawn) -> None:
-        """Write one image and hand it to the system, so that a killed process loses nothing.
+        """Write one image through to the disk: no killed process and no power cut loses it.
 
         Raises:
             RunError: the name is finished already, or the disk refuses.
         """
         if drawn.name in self:
             raise RunError(f"{drawn.name!r} was added twice; every image needs a name of its own.")
-        entry = {"kind": drawn.kind, "record": drawn.record, "grids": drawn.grids}
+        entry = {
+            "kind": drawn.kind,
+            "record": drawn.record,
+            "grids": drawn.grids,
+            "origin": drawn.origin,
+        }
         text = json.dumps(entry, allow_nan=False, separators=(",", ":"))
         try:
             with self.path.open("ab") as file:
                 at = file.seek(0, os.SEEK_END)
                 file.write(text.encode("ascii") + b"\n")
+                file.flush()
+                self._enter(entry, at)  # before the wait, in which Ctrl-C may come
+                os.fsync(file.fileno())
         except OSError as error:
             raise RunError(
                 f"The journal could not be written: {error.strerror}; make room, then go on with "
                 f"--resume."
             ) from error
-        self._at[drawn.kind][drawn.name] = at
 
     def entries(self, kind: str) -> Iterator[dict[str, Any]]:
         """Entries of one kind, sorted by name, read from disk one by one."""

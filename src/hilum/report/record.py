@@ -27,12 +27,15 @@ class Drawn:
         name: the image's name.
         record: its entry in ``readings.json``.
         grids: heatmaps for the page (:func:`hilum.report.pictures.grids`).
+        origin: :func:`hilum.report.origin.origin` of its file, taken before it was read; None
+            where a resumed run may go by the name alone.
     """
 
     kind: Literal["reading", "refusal"]
     name: str
     record: dict[str, Any]
     grids: tuple[dict[str, Any], ...] = ()
+    origin: str | None = None
 
 
 def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) -> dict[str, Any]:
