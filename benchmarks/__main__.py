@@ -36,6 +36,7 @@ def main(arguments: Sequence[str]) -> None:
             folder=Path(folder),
             repeat=said.repeat,
             size=tuple(said.size),
+            bundle=said.bundle,
             files=tuple(said.files),
             run=said.run,
             data=said.data,
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the drawn radiographs")  # fmt: skip
     add("--files", type=_positive, nargs=2, default=(50, 1000), metavar=("FEW", "MANY"),
         help="files in the two runs of `memory`")  # fmt: skip
+    add("--bundle", default="chest14", help="what `cold` and `memory` read with: name or path")
     add("--run", type=Path, help="`chest14`: folder of the training run")
     add("--data", type=Path, help="`chest14`: folder of the radiographs")
     add("--weights", type=Path, help="`chest14`: folder of the starting weights")

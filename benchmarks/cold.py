@@ -21,7 +21,7 @@ MARKS = {HELP: 0.3, READ: 1.5}
 def run(options: Options) -> Section:
     """Measure."""
     file = dicom_files(options.folder / "files", options.size)["explicit"]
-    bundle, said = reading_bundle("chest14", file, options.folder)
+    bundle, said = reading_bundle(options.bundle, file, options.folder)
     rounds = options.rounds(ROUNDS)
     times = interleave(_sides(options.folder, file, bundle), repeat=rounds)
     return Section(
@@ -41,8 +41,8 @@ def run(options: Options) -> Section:
 
 def _notes(size: tuple[int, int], said: str) -> tuple[str, str]:
     read = (
-        f"`hilum read` reads one plain DICOM file of {size[0]} × {size[1]} px with {said}, and "
-        "writes tables, heatmaps and the page."
+        f"`hilum read` reads one plain DICOM file of {size[0]} × {size[1]} px ({said}) and writes "
+        "tables, heatmaps and the page."
     )
     return read, "`import torch` is what a reader built on torch waits for before it begins."
 

@@ -111,7 +111,7 @@ def reading_bundle(name: str, file: Path, folder: Path) -> tuple[str | None, str
     """A bundle with which the drawn radiograph is read and not refused.
 
     Args:
-        name: of a bundle that comes with the package.
+        name: of a bundle that comes with the package, or a path.
         file: the drawn radiograph.
         folder: for a copy of the bundle without feature statistics, where its gate refuses the
             drawing: a network that knows real radiographs may rightly do so.
@@ -120,20 +120,20 @@ def reading_bundle(name: str, file: Path, folder: Path) -> tuple[str | None, str
         What to give to ``Reader.of`` or ``--bundle``, None without such a bundle; and what is to
         be said of it.
     """
-    if name not in available():
+    if name not in available() and not Path(name).exists():
         return None, f"the package holds no bundle {name}"
     bundle = load(name)
     found = Reader.of(bundle).read(file)
     if not isinstance(found, Refusal):
-        return name, f"{bundle} as it ships"
-    without = folder / f"{name}-without-gate"
+        return name, f"bundle {bundle} as it is"
+    without = folder / "without-gate"
     if not without.exists():
         _without_gate(bundle, without)
     again = Reader.of(without).read(file)
     if isinstance(again, Refusal):
         raise RuntimeError(f"the drawn radiograph is refused: {again.reasons[0].message}")
     why = found.reasons[0].code
-    return str(without), f"{bundle}, its feature statistics left out (they refuse drawings: {why})"
+    return str(without), f"bundle {bundle} without its feature statistics, which refuse it: {why}"
 
 
 def _without_gate(bundle: Bundle, out: Path) -> None:

@@ -42,7 +42,7 @@ def run(options: Options) -> Section:
     if find_spec("psutil") is None:
         return Section("memory", title, skipped="psutil not installed: `make bench` does it.")
     files = dicom_files(options.folder / "files", options.size)
-    bundle, said = reading_bundle("chest14", files["explicit"], options.folder)
+    bundle, said = reading_bundle(options.bundle, files["explicit"], options.folder)
     if bundle is None:
         return Section("memory", title, skipped=f"{said}.")
     found: dict[int, list[Run]] = {count: [] for count in options.files}
@@ -79,7 +79,7 @@ def run(options: Options) -> Section:
 def _notes(size: tuple[int, int], said: str) -> tuple[str, str]:
     syntaxes = ", ".join(SYNTAXES.values())
     files = (
-        f"`hilum read FOLDER --workers {CORES}` with {said}: links to five drawn chests of "
+        f"`hilum read FOLDER --workers {CORES}` ({said}): links to five drawn chests of "
         f"{size[0]} × {size[1]} px, one in each of {syntaxes}; tables, heatmaps and page are "
         "written."
     )

@@ -17,6 +17,7 @@ class Options:
         folder: for files that are made on the way.
         repeat: rounds; None for what the script thinks right.
         size: (rows, columns) of the drawn radiographs.
+        bundle: what `cold` and `memory` read with: a name, a folder or a .hilum file.
         files: how many files the small and the large reading run have.
         run: folder of a training run; None to compare what was saved of one.
         data: folder of the radiographs; None for the one beside the checkout.
@@ -26,6 +27,7 @@ class Options:
     folder: Path
     repeat: int | None = None
     size: tuple[int, int] = (3000, 2500)
+    bundle: str = "chest14"
     files: tuple[int, int] = (50, 1000)
     run: Path | None = None
     data: Path | None = None
