@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,37 @@ def test_links_in_a_circle_end(tmp_path: Path):
 def test_a_path_that_does_not_exist(tmp_path: Path):
     with pytest.raises(RunError, match=r"missing does not exist"):
         find_files([tmp_path / "missing"])
+
+
+def test_a_subfolder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tree(tmp_path, "a/1.dcm", "locked/2.dcm", "z/3.dcm")
+    listed = os.scandir
+
+    def refuse(folder: Path):
+        if Path(folder).name == "locked":  # chmod would not stop the superuser
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr("hilum.imaging.files.os.scandir", refuse)
+    found = find_files([tmp_path])
+    assert [file.name for file in found] == ["a/1.dcm", "z/3.dcm"]
+    assert found.unlistable == ("locked",)
+    with pytest.raises(RunError, match="locked cannot be listed"):
+        find_files([tmp_path / "locked"])
+
+
+def test_dicom_under_any_suffix_is_taken(tmp_path: Path):
+    tree(tmp_path, "notes.txt")
+    (tmp_path / "scan.img").write_bytes(bytes(128) + b"DICM" + bytes(9))
+    (tmp_path / "P1.S2_v3").write_bytes(bytes(128) + b"DICM")
+    found = find_files([tmp_path])
+    assert [file.name for file in found] == ["P1.S2_v3", "scan.img"]
+    assert found.passed_over == 1
+
+
+def test_results_of_an_earlier_run_are_no_radiographs(tmp_path: Path):
+    tree(tmp_path, "a.dcm", "out/.hilum/run.json", "out/previews/a.png", "out/heatmaps/a.png")
+    found = find_files([tmp_path])
+    assert [file.name for file in found] == ["a.dcm"]
+    assert found.passed_over == 1
+    assert len(find_files([tmp_path / "out"])) == 0

@@ -12,6 +12,7 @@ import pytest
 
 from hilum import imaging
 from hilum.errors import DamagedFile, UnsupportedImage
+from hilum.imaging.tiff import first_page
 
 RNG = np.random.default_rng(2)
 GREY8 = RNG.integers(0, 256, (48, 40)).astype(np.uint8)
@@ -114,6 +115,8 @@ def test_a_floating_point_tiff(tmp_path: Path):
         (tiff(GREY8, t258=1), "two grey levels"),
         (tiff(GREY16.astype(np.int16), t339=2), "sample format 2"),
         (tiff(GREY8, t262=8), "photometric interpretation 8"),
+        (tiff(GREY8, t277=7), "7 samples a pixel"),
+        (tiff(GREY16, t256=9000, t257=9000, t277=4), "MiB are not decoded"),
         (tiff(GREY8[:, :8]), "at least 32"),
         (tiff(GREY8, t256=60000, t257=60000), "million pixels"),
         (imagecodecs.png_encode(GREY8[:9]), "at least 32"),
@@ -123,6 +126,19 @@ def test_a_floating_point_tiff(tmp_path: Path):
 def test_kinds_that_are_refused(tmp_path: Path, data: bytes, words: str):
     with pytest.raises(UnsupportedImage, match=words):
         imaging.read(saved(tmp_path / "a", data))
+
+
+def test_directories_without_end_are_refused_or_counted_soon(tmp_path: Path):
+    data = tiff(GREY8)
+    large = data[:-4] + struct.pack("<IH", len(data), 60_000) + bytes(12 * 60_000 + 4)
+    with pytest.raises(DamagedFile, match="60,000 entries"):
+        imaging.read(saved(tmp_path / "a.tif", large))
+    apart = b"".join(  # 3,000 empty directories in a row
+        struct.pack("<HI", 0, len(data) + 6 * (place + 1)) for place in range(3000)
+    )
+    many = data[:-4] + struct.pack("<I", len(data)) + apart + struct.pack("<HI", 0, 0)
+    page = first_page(many)
+    assert (page.pages, page.rows) == (1000, 48)
 
 
 def test_a_png_bomb_is_refused_before_it_is_unpacked(tmp_path: Path):

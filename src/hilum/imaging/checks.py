@@ -16,6 +16,8 @@ turned or inverted                 90° 99.5 %, 270° 99.4 %, 180° 96.0 %,     
 low contrast (a twentieth left)    100 %                                          0.0 %
 bordered (a fifth black)           100 %                                          0.69 %
 =================================  ===========================================  ========
+
+Not seen: a chest turned by less than some 45°, and one of which half is cut away without a border.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ _MEAN_CHEST = (
     (-58, -21, 20, 46, 59, 65, 69, 72, 72, 67, 61, 53, 38, 15, -21, -59),
     (-57, -21, 21, 46, 58, 64, 68, 70, 70, 66, 61, 53, 40, 16, -21, -60),
 )  # fmt: skip
-"""Mean of 391 ChestX-ray14 training radiographs (NIH Clinical Center), each with mean 0 and norm 1,
+"""Mean of 392 ChestX-ray14 training radiographs (NIH Clinical Center), each with mean 0 and norm 1,
 on a grid of 16 × 16 and rounded: dark lungs, bright mediastinum and abdomen."""
 
 Grey = NDArray[np.float32]

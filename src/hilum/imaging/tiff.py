@@ -6,9 +6,12 @@ import struct
 from dataclasses import dataclass
 
 from hilum.errors import DamagedFile, UnsupportedImage
+from hilum.imaging.limits import MAX_FILE_BYTES
 
 _WIDTHS = {1: "B", 3: "H", 4: "I"}
-_MAX_PAGES = 10_000
+_MAX_PAGES = 1000
+_MAX_ENTRIES = 4096
+"""A directory of a radiograph has some twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class TiffPage:
             6 YCbCr.
         sample_format: 1 unsigned, 2 signed, 3 floating point.
         orientation: 1 to 8.
-        pages: number of pages.
+        pages: number of pages, counted up to 1,000.
     """
 
     rows: int
@@ -51,16 +54,17 @@ def first_page(data: bytes) -> TiffPage:
     """Read the tags of the first page and count the pages.
 
     Raises:
-        DamagedFile: the directory breaks off or has no size.
+        DamagedFile: the directory breaks off, has no size, or more than 4,096 entries.
     """
     order = "<" if data[:2] == b"II" else ">"
     try:
         (at,) = struct.unpack(order + "I", data[4:8])
-        tags, following = _directory(data, at, order)
+        tags = _directory(data, at, order)
+        following = _next(data, at, order)
         pages, seen = 1, {at}
         while following and following not in seen and pages < _MAX_PAGES:
             seen.add(following)
-            _, following = _directory(data, following, order)
+            following = _next(data, following, order)
             pages += 1
         rows, columns = tags[257], tags[256]
     except (struct.error, KeyError) as error:
@@ -82,8 +86,13 @@ def check_kind(page: TiffPage) -> None:
     """Refuse kinds of TIFF that are no radiograph.
 
     Raises:
-        UnsupportedImage: two grey levels, signed values, unusual depths or colour models.
+        UnsupportedImage: two grey levels, signed values, unusual depths or colour models, more
+            samples than memory should be taken for.
     """
+    if page.samples not in (1, 2, 3, 4):
+        raise UnsupportedImage(
+            f"A TIFF of {page.samples} samples a pixel is not read; 1 (grey) to 4 are."
+        )
     if page.bits == 1:
         raise UnsupportedImage("The TIFF file has two grey levels; a radiograph has hundreds.")
     if page.sample_format not in (1, 3, 4) or page.bits not in (
@@ -98,11 +107,17 @@ def check_kind(page: TiffPage) -> None:
             f"A TIFF of photometric interpretation {page.photometric} is not read; grey and RGB "
             "are."
         )
+    size = page.rows * page.columns * page.samples * (page.bits // 8)
+    if size > MAX_FILE_BYTES:
+        raise UnsupportedImage(
+            f"The TIFF picture needs {size / 1024**2:,.0f} MiB; more than "
+            f"{MAX_FILE_BYTES // 1024**2} MiB are not decoded. Check its header, or resize it."
+        )
 
 
-def _directory(data: bytes, at: int, order: str) -> tuple[dict[int, int], int]:
-    """Tags of one directory by number (first value only), and where the next directory lies."""
-    (count,) = struct.unpack(order + "H", data[at : at + 2])
+def _directory(data: bytes, at: int, order: str) -> dict[int, int]:
+    """Tags of one directory by number (first value only)."""
+    count = _entries(data, at, order)
     tags: dict[int, int] = {}
     for entry in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, values = struct.unpack(order + "HHI", data[entry : entry + 8])
@@ -114,6 +129,21 @@ def _directory(data: bytes, at: int, order: str) -> tuple[dict[int, int], int]:
         if values * size > 4:
             (place,) = struct.unpack(order + "I", data[place : place + 4])
         (tags[tag],) = struct.unpack(order + width, data[place : place + size])
-    end = at + 2 + 12 * count
+    return tags
+
+
+def _next(data: bytes, at: int, order: str) -> int:
+    """Where the directory behind the one at ``at`` lies; 0 where it is the last."""
+    end = at + 2 + 12 * _entries(data, at, order)
     (following,) = struct.unpack(order + "I", data[end : end + 4])
-    return tags, following
+    return int(following)
+
+
+def _entries(data: bytes, at: int, order: str) -> int:
+    (count,) = struct.unpack(order + "H", data[at : at + 2])
+    if count > _MAX_ENTRIES:
+        raise DamagedFile(
+            f"A TIFF directory announces {count:,} entries; no picture has more than "
+            f"{_MAX_ENTRIES:,}: the file is damaged. Copy it again from its source."
+        )
+    return int(count)
