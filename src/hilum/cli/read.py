@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 BYTES_PER_IMAGE = 250_000
-"""Previews, overlays and journal of one image, measured on real radiographs, rounded up."""
+"""An allowance for one image: preview, overlays of a few findings, journal.
+
+Previews of 20 real radiographs of 512 px took 29 kB on average; of 768 px they take about twice
+that, and so does each overlay.
+"""
 BYTES_ALWAYS = 20_000_000
 
 

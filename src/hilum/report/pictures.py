@@ -1,12 +1,14 @@
 """Pictures of a radiograph and of the evidence on it.
 
-What is lit: only places whose contribution to the logit is positive. How strongly::
+The mean of a map plus a constant is the logit (of class activation maps; a card may name other
+maps), so one place of an h × w grid adds value / (h·w). What is lit: only places whose value is
+positive. How strongly::
 
     strength = max(value, 0) / max(peak, 1) · min(1, probability / operating point)
 
-``peak`` is the map's greatest value, so a map is compared with itself; a map whose peak adds less
-than one unit of log-odds never lights fully, and neither does a finding that stays below its
-operating point. The strength picks a colour and an opacity from :data:`RAMP`. The page draws by
+``peak`` is the map's greatest value, so a map is compared with itself. A map whose peak is below 1
+never lights fully: even if it were as strong everywhere, it would add less than one unit of
+log-odds. Neither does a finding that stays below its operating point. The strength picks a colour and an opacity from :data:`RAMP`. The page draws by
 the same rule from the same numbers.
 """
 
@@ -136,7 +138,7 @@ def grids(heatmaps: tuple[Heatmap, ...], shape: tuple[int, int]) -> list[dict[st
 
     Returns:
         Groups of maps with ``h``, ``w``, ``to`` (a, b, tx, c, d, ty: from grid units to parts of
-        the radiograph's width and height) and ``maps``: finding → [peak in log-odds, base64 of
+        the radiograph's width and height) and ``maps``: finding → [peak, in units of the map, base64 of
         uint8 [h, w], 255 at the peak].
     """
     rows, columns = shape
