@@ -150,7 +150,8 @@ class Result(_Part):
 
     Attributes:
         metric: "AUROC", "AUROC within road", "average precision", "calibration slope", …
-        finding: key, or None for the mean of findings.
+        finding: key; None for the mean of findings, or for a number of no finding (one that
+            states its images).
         split: which rows, and what the network had seen of them.
         value: the number; None when undefined.
         low: lower end of the interval.
@@ -171,6 +172,11 @@ class Result(_Part):
     positives: int | None = None
     images: int | None = None
     note: str = ""
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether it is a mean over findings."""
+        return self.finding is None and self.images is None
 
 
 class Card(_Part):

@@ -139,7 +139,7 @@ def _results(card: Card) -> Table:
         ends = row.low is not None and row.high is not None
         table.add_row(
             escape(row.metric),
-            row.finding or "mean",
+            row.finding or ("mean" if row.is_mean else "–"),
             escape(row.split),
             "undefined" if row.value is None else f"{row.value:.3f}",
             f"{row.low:.3f}–{row.high:.3f} ({row.level:.0%})" if ends else "–",

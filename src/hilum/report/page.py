@@ -220,14 +220,16 @@ def _refused(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pivot(results: tuple[Result, ...]) -> dict[str, Any]:
-    """Measured results as a table: findings down, (metric, split) across."""
-    columns = list(dict.fromkeys((r.metric, r.split) for r in results))
+    """Measured results as a table: findings down, (metric, split) across; the others in a list."""
+    of_findings = [r for r in results if r.finding or r.is_mean]
+    columns = list(dict.fromkeys((r.metric, r.split) for r in of_findings))
     rows: dict[str | None, dict[tuple[str, str], Result]] = {None: {}}
-    for result in results:
+    for result in of_findings:
         rows.setdefault(result.finding, {})[result.metric, result.split] = result
     return {
         "columns": columns,
         "rows": {key: cells for key, cells in rows.items() if cells},
+        "others": [r for r in results if not r.finding and not r.is_mean],
         "notes": list(dict.fromkeys(r.note for r in results if r.note)),
     }
 
