@@ -139,7 +139,7 @@ def _compare(
     mean = compare(
         some, network[:, kept], other[:, kept], rng=rng, metric=metric, samples=DRAWS
     ).mean
-    values = f"{_value(all_.mean.a)} against {_value(all_.mean.b)} with it"
+    values = f"all {len(all_.each)}: {_value(all_.mean.a)} against {_value(all_.mean.b)}"
     note = f"without {', '.join(left)}, too rare for an interval ({values})"
     return Row(images, name, baseline, mean, len(kept), note)
 
@@ -160,6 +160,8 @@ def _mark(row: Row) -> Mark:
     )
     if difference.low is not None and difference.low <= 0 < difference.value:
         got += "; the interval holds 0"
+    if row.note:
+        got += f"; {row.note}"
     return Mark(what, got, difference.value > 0, "the baseline is as good or better here.")
 
 

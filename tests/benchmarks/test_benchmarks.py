@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 
+from benchmarks import chest14
 from benchmarks.__main__ import SCRIPTS, main
 from benchmarks.measure import Times, command, interleave, ratio, worker
 from benchmarks.options import Options
 from benchmarks.results import Mark, Section, Table, render, write
 from benchmarks.scores import Scores, load_scores, save_scores
+from hilum.evaluation import Reference
 
 
 def test_sides_take_turns_and_the_warm_up_does_not_count():
@@ -149,3 +151,21 @@ def test_scores_come_back_as_they_were_saved(tmp_path):
     np.testing.assert_array_equal(again.of("frozen 224 px"), values[1])
     save_scores(path, again)
     assert path.read_bytes() == first
+
+
+def test_a_finding_too_rare_for_an_interval_is_left_out_and_named(monkeypatch):
+    monkeypatch.setattr(chest14, "DRAWS", 100)
+    rng = np.random.default_rng(0)
+    targets = np.stack([np.arange(60) % 2, np.arange(60) == 3], axis=1)
+    reference = Reference.of(targets, range(60), findings=("mass", "hernia"))
+    values = np.stack([targets + rng.normal(0, spread, (60, 2)) for spread in (0.2, 2.0)])
+    images = tuple(str(i) for i in range(60))
+    scores = Scores(images, ("tune",) * 60, ("ours", "frozen"), ("mass", "hernia"), values)
+    row = chest14._compare(reference, scores, "train → val", "plain", "auroc", "frozen")
+    assert row.findings == 1
+    assert "without hernia, too rare for an interval (all 2: " in row.note
+    assert row.found.difference.low is not None
+    assert row.found.difference.low > 0
+    mark = chest14._mark(row)
+    assert mark.met
+    assert "without hernia" in mark.got
