@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -181,6 +182,16 @@ def test_files_passed_over_are_counted(folder, tiny_bundle, tmp_path, capsys):
         document = json.loads((study / "out" / "readings.json").read_text("utf-8"))
         assert document["counts"] == {"read": 1, "refused": 0, "passed_over": 2}
     assert "<b>2</b>" in (study / "out" / "report.html").read_text("utf-8")
+
+
+def test_a_folder_that_cannot_be_listed_is_told(folder, tiny_bundle, tmp_path, capsys, monkeypatch):
+    import hilum.imaging as module
+
+    real = module.find_files
+    monkeypatch.setattr(module, "find_files", lambda p: replace(real(p), unlistable=("ward 9",)))
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", folder / "b.png", *arguments) == 1
+    assert "NOT listed: 1 folders that may hold radiographs (ward 9)" in capsys.readouterr().out
 
 
 def test_pictures_in_the_output_folder_are_not_read(folder, tiny_bundle, tmp_path):

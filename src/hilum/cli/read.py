@@ -125,6 +125,12 @@ def read(
             f"{passed_over} {_files(passed_over)} passed over (not DICOM, PNG, JPEG or TIFF by "
             f"name)."
         )
+    if found.unlistable:
+        typer.echo(
+            f"NOT listed: {len(found.unlistable)} folders that may hold radiographs "
+            f"({', '.join(found.unlistable[:3])}); mend their permissions. Exit status "
+            f"{1 if complete else INTERRUPTED}."
+        )
     if refused:
         reasons = ", ".join(f"{n} {code}" for code, n in refused.most_common())
         typer.echo(
@@ -136,7 +142,7 @@ def read(
         left = len(todo) - tally.files
         typer.echo(f"Stopped with {left} left; the same command with --resume goes on.")
         raise typer.Exit(INTERRUPTED)
-    if refused:
+    if refused or found.unlistable:
         raise typer.Exit(1)
 
 

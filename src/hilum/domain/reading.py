@@ -50,7 +50,8 @@ class Heatmap:
     Attributes:
         finding: key of the finding.
         values: float32 [h, w]; positive speaks for the finding. Their mean plus a constant is the
-            logit, so a place adds value / (h·w) to it. A coarse grid (7 × 7 for 224 px), to be enlarged for display.
+            logit, so a place adds value / (h·w) to it. A coarse grid
+            (7 × 7 for 224 px), to be enlarged for display.
         to_radiograph: maps points of the grid to points of the radiograph.
     """
 

@@ -8,8 +8,10 @@ positive. How strongly::
 
 ``peak`` is the map's greatest value, so a map is compared with itself. A map whose peak is below 1
 never lights fully: even if it were as strong everywhere, it would add less than one unit of
-log-odds. Neither does a finding that stays below its operating point. The strength picks a colour and an opacity from :data:`RAMP`. The page draws by
-the same rule from the same numbers.
+log-odds. Neither does a finding that stays below its operating point.
+
+The strength picks a colour and an opacity from :data:`RAMP`. The page draws by the same rule from
+the same numbers.
 """
 
 from __future__ import annotations
@@ -138,8 +140,8 @@ def grids(heatmaps: tuple[Heatmap, ...], shape: tuple[int, int]) -> list[dict[st
 
     Returns:
         Groups of maps with ``h``, ``w``, ``to`` (a, b, tx, c, d, ty: from grid units to parts of
-        the radiograph's width and height) and ``maps``: finding → [peak, in units of the map, base64 of
-        uint8 [h, w], 255 at the peak].
+        the radiograph's width and height) and ``maps``: finding → [peak of the map,
+        base64 of uint8 [h, w], 255 at the peak].
     """
     rows, columns = shape
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
