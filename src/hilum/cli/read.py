@@ -83,6 +83,7 @@ def read(
 
     found = find_files(paths)
     files = _outside(found.files, out)
+    passed_over = _passed_over(found, paths, out)
     if not files:
         where = ", ".join(str(path) for path in paths)
         raise RunError(
@@ -100,7 +101,6 @@ def read(
     with OutputFolder.open(
         out, bundle=reader.bundle, prevalence=reader.scale.prevalence, resume=resume
     ) as folder:
-        passed_over = _passed_over(found, paths, out)
         todo = folder.left(files)
         _check_disk(out, len(todo))
         tally, begun = _Tally(), time.monotonic()
@@ -191,11 +191,9 @@ def _outside(files: tuple[FoundFile, ...], out: Path) -> list[FoundFile]:
 
 
 def _passed_over(found: FileList, paths: list[Path], out: Path) -> int:
-    """Files that were left alone for their names, without those of the results themselves."""
-    from hilum.imaging import find_files
-
-    within = any(out.resolve().is_relative_to(path.resolve()) for path in paths)
-    own = find_files([out]).passed_over if within else 0
+    """What was left alone, without this run's own folder, which counts as one once it is begun."""
+    begun = (out / ".hilum" / "run.json").is_file()
+    own = begun and any(out.resolve().is_relative_to(path.resolve()) for path in paths)
     return max(0, found.passed_over - own)
 
 
