@@ -23,7 +23,8 @@ def test_thirty_positives_make_a_calibration_trusted() -> None:
     point = found[0].operating_point
     assert point.sensitivity is not None
     assert point.specificity is not None
-    assert point.sensitivity + point.specificity > 1.4
+    assert point.specificity >= 0.9
+    assert point.sensitivity > 0.5
 
 
 def test_calibrated_probabilities_meet_the_prevalence() -> None:

@@ -13,15 +13,19 @@ from hilum.evaluation import (
     Measure,
     Metric,
     Reference,
+    at_specificity,
     calibration_slope_intercept,
     fit_platt,
     fit_pooled,
     intervals,
-    youden,
 )
 
 TRUSTED = 30
 """Positives from which a calibration of a finding's own is fitted and trusted."""
+
+SPECIFICITY = 0.9
+"""At the operating point. With fourteen findings, the point that weighs sensitivity and specificity
+alike (Youden's) would call several of them present on most radiographs."""
 
 NAMES: dict[Metric, str] = {
     "auroc": "AUROC",
@@ -72,7 +76,7 @@ def calibrate(
                 fitted, trusted = fit_platt(scores, reference), True
             except EvaluationError:
                 trusted = False  # scores that speak against a finding give it no slope of its own
-        point = youden(reference, fitted(scores))
+        point = at_specificity(reference, fitted(scores), SPECIFICITY)
         if point.threshold is None or point.confusion is None:
             raise RecipeError(f"{key}: no operating point ({point.reason}); leave it out.")
         found.append(
@@ -87,7 +91,7 @@ def calibrate(
                 ),
                 operating_point=OperatingPoint(
                     threshold=point.threshold,
-                    rule="youden",
+                    rule=point.rule,
                     sensitivity=point.confusion.sensitivity.value,
                     specificity=point.confusion.specificity.value,
                 ),
