@@ -297,7 +297,7 @@ def test_from_python(folder, tiny_bundle):
 def test_an_interrupted_run_goes_on(folder, tiny_bundle, tmp_path):
     study = tmp_path / "study"
     study.mkdir()
-    for i in range(150):
+    for i in range(600):
         (study / f"{i:03d}.png").hardlink_to(folder / "b.png")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "hilum", "read", str(study), "-o", str(out)]
@@ -317,7 +317,7 @@ def test_an_interrupted_run_goes_on(folder, tiny_bundle, tmp_path):
     assert "--resume goes on" in text
     assert "Traceback" not in errors
     first = len(names_in(out))
-    assert 0 < first < 150
+    assert 0 < first < 600
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
     assert f"{first} were done before" in done.stdout
-    assert len(names_in(out)) == 150
+    assert len(names_in(out)) == 600
