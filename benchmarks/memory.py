@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -84,8 +85,9 @@ def _notes(size: tuple[int, int], said: str) -> tuple[str, str]:
         "written."
     )
     peak = (
-        "Peak: the largest of the kernel's own record for the process and of the sum over the "
-        f"process and its children, looked at every {1000 * EVERY_S:.0f} ms; MB of 10⁶ bytes."
+        "Peak: the largest of the kernel's own record since the program began (VmHWM) and of the "
+        f"sum over the process and its children, looked at every {1000 * EVERY_S:.0f} ms; "
+        "MB of 10⁶ bytes."
     )
     return files, peak
 
@@ -108,18 +110,30 @@ def _read(folder: Path, out: Path, bundle: str) -> Run:
     with (out.parent / f"{out.name}.log").open("w+") as log:
         process = subprocess.Popen(line, stdout=log, stderr=log)
         while True:
-            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            ended, status = os.waitpid(process.pid, os.WNOHANG)
             if ended:
                 break
-            peak = max(peak, _tree_bytes(psutil, process.pid))
+            peak = max(peak, _tree_bytes(psutil, process.pid), _high_water(process.pid))
             time.sleep(EVERY_S)
         seconds = time.monotonic() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             log.seek(0)
             raise RuntimeError(f"hilum read ended with {process.returncode}:\n{log.read()}")
-    record = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return Run(max(peak, record) / 1e6, seconds)
+    return Run(peak / 1e6, seconds)
+
+
+def _high_water(pid: int) -> int:
+    """The kernel's record since the program began.
+
+    ``ru_maxrss`` would not do: it starts with what the process that forked held.
+    """
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):  # no Linux, or it ended meanwhile
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", text)
+    return int(found.group(1)) * 1024 if found else 0
 
 
 def _tree_bytes(psutil, pid: int) -> int:
