@@ -303,7 +303,12 @@ def test_an_interrupted_run_goes_on(folder, tiny_bundle, tmp_path):
     command = [sys.executable, "-m", "hilum", "read", str(study), "-o", str(out)]
     command += ["--bundle", str(tiny_bundle.location), "--workers", "2"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that runs tests in the background has told its children to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as process:
         journal = out / ".hilum" / "journal.jsonl"
         end = time.monotonic() + 30
