@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import cast
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from rle.utils import decode_pixel_data
 
 from hilum.errors import DamagedFile, InvalidHeader, UnsupportedImage
-from hilum.imaging.codestream import Codestream, read_codestream
+from hilum.imaging import isolation
+from hilum.imaging.codestream import Bytes, Codestream, read_codestream
 from hilum.imaging.dicomfile import (
     BIG_ENDIAN,
     DEFLATED,
@@ -48,12 +46,16 @@ LOSSY = frozenset(
 Samples = NDArray[np.uint8 | np.uint16]
 
 
-def decode(file: DicomFile, pixel: PixelHeader) -> tuple[Samples, int]:
+def decode(
+    file: DicomFile, pixel: PixelHeader, *, at_least_px: int | None = None
+) -> tuple[Samples, int]:
     """Decode the first frame.
 
     Args:
         file: with its pixel data.
         pixel: the checked Image Pixel Module.
+        at_least_px: JPEG 2000 and HTJ2K may come halved, and halved again, as long as their longest
+            side keeps so much; None: whole.
 
     Returns:
         Cells, uint8 or uint16 [rows, columns] or [rows, columns, 3], in the byte order of the
@@ -74,14 +76,16 @@ def decode(file: DicomFile, pixel: PixelHeader) -> tuple[Samples, int]:
     if file.encapsulated is (file.syntax in NATIVE):
         raise InvalidHeader(
             f"Transfer Syntax {file.syntax} and the way Pixel Data is stored contradict each other "
-            "(PS3.5 A.4): the header was changed without the pixels."
+            "(PS3.5 A.4): the header was changed without the pixels. Export the image again."
         )
     if file.syntax in NATIVE:
         return _native(file.pixels, file, pixel), pixel.allocated
     frame = first_frame(file.pixels, pixel.frames)
     if file.syntax == RLE:
         return _run_length(frame, pixel), pixel.allocated
-    return _codestream(frame, CODESTREAMS[file.syntax], pixel)
+    return _codestream(
+        frame, CODESTREAMS[file.syntax], pixel, at_least_px, lossy=file.syntax in LOSSY
+    )
 
 
 def _native(pixels: memoryview, file: DicomFile, pixel: PixelHeader) -> Samples:
@@ -90,6 +94,13 @@ def _native(pixels: memoryview, file: DicomFile, pixel: PixelHeader) -> Samples:
         raise DamagedFile(
             f"Pixel Data holds {len(pixels):,} bytes, {pixel.rows} × {pixel.columns} px need "
             f"{needed:,}: the file was cut. Copy it again from its source."
+        )
+    spare = len(pixels) - needed
+    if spare >= min(pixel.rows, pixel.columns) * pixel.allocated // 8:  # less is padding
+        raise DamagedFile(
+            f"Pixel Data holds {len(pixels):,} bytes, {pixel.rows} × {pixel.columns} px need no "
+            f"more than {needed:,}: Rows, Columns or Number of Frames are wrong. Export the "
+            "image again."
         )
     big = file.syntax == BIG_ENDIAN
     if pixel.allocated == 16:
@@ -122,35 +133,35 @@ def _spread_422(cells: Samples, size: tuple[int, int]) -> Samples:
 
 
 def _run_length(frame: bytes | memoryview, pixel: PixelHeader) -> Samples:
-    """RLE Lossless (PS3.5 Annex G): one segment a byte plane."""
-    try:
-        data = decode_pixel_data(
-            bytes(frame),
-            version=2,
+    """RLE Lossless (PS3.5 Annex G), plane by plane."""
+    cells = cast(
+        "Samples",
+        isolation.decode(
+            "rle",
+            frame,
+            room=pixel.rows * pixel.columns * pixel.samples * pixel.allocated // 8,
             rows=pixel.rows,
             columns=pixel.columns,
+            samples=pixel.samples,
             bits_allocated=pixel.allocated,
-        )
-    except (ValueError, RuntimeError, OverflowError) as error:
-        raise DamagedFile("The run-length encoded pixels are damaged (PS3.5 Annex G).") from error
-    cells = np.frombuffer(data, np.uint8 if pixel.allocated == 8 else "<u2")
-    if cells.size != pixel.rows * pixel.columns * pixel.samples:
-        raise DamagedFile(
-            f"The run-length encoded pixels hold {cells.size:,} samples, {pixel.rows} × "
-            f"{pixel.columns} × {pixel.samples} were announced."
-        )
-    cells = cells.reshape(pixel.samples, pixel.rows, pixel.columns)  # always plane by plane
+        ),
+    )
     return cells[0] if pixel.samples == 1 else np.moveaxis(cells, 0, 2)
 
 
 def _codestream(
-    frame: bytes | memoryview, declared: str, pixel: PixelHeader
+    frame: bytes | memoryview,
+    declared: str,
+    pixel: PixelHeader,
+    at_least_px: int | None,
+    *,
+    lossy: bool,
 ) -> tuple[Samples, int]:
     stream = read_codestream(frame)
     if stream.kind != ("jpeg2000" if declared == "htj2k" else declared):
         raise InvalidHeader(
             f"The transfer syntax announces {declared}, the pixels are {stream.kind}: the header "
-            "was changed without the pixels."
+            "was changed without the pixels (PS3.5 A.4). Export the image again."
         )
     if (stream.rows, stream.columns, stream.components) != (
         pixel.rows,
@@ -159,15 +170,52 @@ def _codestream(
     ):
         raise DamagedFile(
             f"The header announces {pixel.rows} × {pixel.columns} × {pixel.samples}, the "
-            f"compressed picture is {stream.rows} × {stream.columns} × {stream.components}."
+            f"compressed picture is {stream.rows} × {stream.columns} × {stream.components} (rows, "
+            "columns, samples): one of them was changed. Export the image again."
         )
     if stream.precision > 16:
         raise UnsupportedImage(f"{stream.precision} bits a sample are not read; 16 at most.")
     ybr = pixel.photometric.startswith("YBR")
-    colour = {"colorspace": "YCBCR" if ybr else "RGB", "outcolorspace": "RGB"}
-    return decode_stream(
-        stream, declared, **(colour if pixel.samples == 3 and declared == "jpeg" else {})
-    ), stream.precision
+    options: dict[str, str] = {}
+    if pixel.samples == 3 and declared == "jpeg":
+        options = {"colorspace": "YCBCR" if ybr else "RGB", "outcolorspace": "RGB"}
+    if at_least_px is not None:
+        halved = _halved(stream, declared, at_least_px)
+        if halved is not None:
+            return halved, stream.precision
+    cells = decode_stream(stream, declared, **options)
+    if stream.signed and pixel.signed:
+        cells = _to_stored_bits(cells, pixel.stored, lossy=lossy)
+    return cells, stream.precision
+
+
+def _to_stored_bits(cells: Samples, bits: int, *, lossy: bool) -> Samples:
+    """Drop the bits above Bits Stored where they repeat the sign; overshoot is clipped first."""
+    values, top = cells.view(np.int16), 1 << (bits - 1)
+    if lossy:
+        values = np.clip(values, -top, top - 1)
+    if values.min() < -top or values.max() >= top:
+        return cells
+    return values.view(np.uint16) & np.uint16(2 * top - 1)
+
+
+def _halved(stream: Codestream, kind: str, at_least_px: int) -> Samples | None:
+    """A JPEG 2000 picture at a lower resolution; None where it has none, or none that decodes."""
+    longest, count = max(stream.rows, stream.columns), 0
+    while count < stream.levels and -(-longest >> (count + 1)) >= at_least_px:
+        count += 1
+    if not count:
+        return None
+    check_no_hole(stream)
+    size = (-(-stream.rows >> count), -(-stream.columns >> count))
+    try:
+        cells = isolation.decode(kind, stream.data, room=size[0] * size[1] * 2, halvings=count)
+    except DamagedFile:  # whole, it may be read; else that says why not
+        return None
+    if cells.shape != size or cells.dtype.kind != "u":
+        return None
+    spare = 8 * cells.dtype.itemsize - stream.precision
+    return np.right_shift(cells, spare, dtype=cells.dtype)  # Pillow fills the type's upper bits
 
 
 def decode_stream(stream: Codestream, kind: str, **options: str) -> Samples:
@@ -176,7 +224,7 @@ def decode_stream(stream: Codestream, kind: str, **options: str) -> Samples:
     Args:
         stream: from :func:`read_codestream`.
         kind: its kind, or "htj2k".
-        options: for the JPEG decoder.
+        options: for that decoder (:mod:`hilum.imaging.codecs`).
 
     Raises:
         DamagedFile: the decoder gives up, or gives another size than its header says; the pixels
@@ -184,22 +232,17 @@ def decode_stream(stream: Codestream, kind: str, **options: str) -> Samples:
     """
     if stream.kind == "jpeg2000":
         check_no_hole(stream)
-    decoder: Callable[..., Any] = {
-        "jpeg": imagecodecs.jpeg8_decode,
-        "jpeg-lossless": imagecodecs.jpeg8_decode,
-        "jpeg-ls": imagecodecs.jpegls_decode,
-        "jpeg2000": imagecodecs.jpeg2k_decode,
-        "htj2k": imagecodecs.htj2k_decode,
-    }[kind]
-    try:
-        cells = np.asarray(decoder(stream.data, **options))
-    except (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError) as error:
-        raise DamagedFile(f"The {kind} pixels cannot be decoded: {error}.") from error
+
+    def decoded(data: Bytes) -> NDArray[np.generic]:
+        room = stream.rows * stream.columns * stream.components * (2 if stream.precision > 8 else 1)
+        return isolation.decode(kind, data, room=room, **options)
+
+    cells = decoded(stream.data)
     size = (stream.rows, stream.columns)
     if cells.shape[:2] != size or cells.size != size[0] * size[1] * stream.components:
         raise DamagedFile(f"The {kind} decoder gave {cells.shape}, its header says {size}.")
     if stream.kind in ("jpeg", "jpeg-lossless"):
-        check_jpeg_end(stream, cells, lambda data: decoder(data, **options))
+        check_jpeg_end(stream, cells, decoded)
     if cells.dtype.kind == "i":  # signed JPEG 2000: two's complement from here on
         cells = cells.astype(np.int16).view(np.uint16)
-    return cells
+    return cast("Samples", cells)

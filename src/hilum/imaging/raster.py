@@ -5,21 +5,19 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.domain import Acquisition, Affine, Note, Radiograph, Source
 from hilum.errors import DamagedFile, UnsupportedImage
-from hilum.imaging import tiff
+from hilum.imaging import isolation, lies, tiff
 from hilum.imaging.codestream import exif_orientation, read_codestream
 from hilum.imaging.colour import grey_and_chroma
 from hilum.imaging.decode import decode_stream
-from hilum.imaging.grey import GreyFacts, render
+from hilum.imaging.grey import GreyFacts, look_up, render
 from hilum.imaging.limits import check_size
+from hilum.imaging.shrink import shrink
 from hilum.imaging.sniff import Format
-
-_CODEC_ERRORS = (RuntimeError, ValueError, TypeError, NotImplementedError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +39,9 @@ class _Picture:
     inverted: bool = False
 
 
-def read_raster(data: bytes, name: str, kind: Format) -> Radiograph:
+def read_raster(
+    data: bytes, name: str, kind: Format, *, longest_px: int | None = None, mend: bool = False
+) -> Radiograph:
     """Read a PNG, JPEG or TIFF file.
 
     Eight bits are shown as they are. Sixteen bits that reach the upper half of their range are
@@ -52,6 +52,8 @@ def read_raster(data: bytes, name: str, kind: Format) -> Radiograph:
         data: the whole file.
         name: kept as the source's name.
         kind: "png", "jpeg" or "tiff".
+        longest_px: shrink the picture to this longest side; never enlarged.
+        mend: put right a polarity, byte order or sign that the picture shows to be wrong.
 
     Raises:
         IntakeError: it cannot become a radiograph; the subclass and message say why.
@@ -59,22 +61,24 @@ def read_raster(data: bytes, name: str, kind: Format) -> Radiograph:
     picture = {"png": _png, "jpeg": _jpeg, "tiff": _tiff}[kind](data)
     notes: list[Note] = []
     samples = _without_alpha(picture.samples, notes)
+    samples, inverted = _without_lies(samples, picture.inverted, notes, mend)
     chroma = 0.0
     if samples.ndim == 3:
-        grey, chroma = grey_and_chroma(_integers(samples))
+        grey, chroma = grey_and_chroma(_integers(samples), longest_px)
         words = "luma"
         if chroma:
             notes.append(Note("colour", "A colour picture was turned to grey."))
     else:
-        grey, words = _grey(samples, notes)
-    if picture.inverted:
+        grey, words = _grey(samples, notes, longest_px)
+    if inverted:
         grey, words = np.float32(1.0) - grey, f"{words}, inverted"
     if picture.frames > 1:
         notes.append(
             Note("several-frames", f"The file holds {picture.frames} pictures; the first is read.")
         )
-    stored = (int(grey.shape[0]), int(grey.shape[1]))
-    grey, to_source = _upright(grey, picture.orientation)
+    stored = (int(samples.shape[0]), int(samples.shape[1]))
+    larger = Affine.scale(stored[1] / grey.shape[1], stored[0] / grey.shape[0])
+    grey, to_stored = _upright(grey, picture.orientation)
     if picture.orientation != 1:
         notes.append(
             Note("orientation", f"Turned as EXIF orientation {picture.orientation} says.",
@@ -82,7 +86,7 @@ def read_raster(data: bytes, name: str, kind: Format) -> Radiograph:
         )  # fmt: skip
     return Radiograph(
         grey,
-        Source(name, kind, stored, to_source),
+        Source(name, kind, stored, to_stored.then(larger)),
         Acquisition(bits_stored=picture.depth, grey=words, frames=picture.frames),
         tuple(notes),
         chroma,
@@ -98,10 +102,7 @@ def _png(data: bytes) -> _Picture:
         raise UnsupportedImage("The PNG file has two grey levels; a radiograph has hundreds.")
     if b"IEND" not in data[-64:]:
         raise DamagedFile("The PNG file has no end chunk (IEND): it was cut. Copy it again.")
-    try:
-        samples = np.asarray(imagecodecs.png_decode(data))
-    except _CODEC_ERRORS as error:
-        raise DamagedFile(f"The PNG file cannot be decoded: {error}.") from error
+    samples = isolation.decode("png", data, room=rows * columns * 4 * (depth // 8 or 1))
     at = data.find(b"eXIf", 33, 4096)
     orientation = exif_orientation(data[at + 4 : at + 4096]) if at > 0 else 1
     return _Picture(samples, max(depth, 8) if colour != 3 else 8, orientation)
@@ -128,11 +129,8 @@ def _tiff(data: bytes) -> _Picture:
     page = tiff.first_page(data)
     check_size(page.rows, page.columns)
     tiff.check_kind(page)
-    try:
-        samples = np.asarray(imagecodecs.tiff_decode(data, asrgb=page.needs_rgb))
-    except _CODEC_ERRORS as error:
-        raise DamagedFile(f"The TIFF file cannot be decoded: {error}.") from error
-    samples = np.squeeze(samples)
+    room = page.rows * page.columns * max(4, page.samples) * max(1, page.bits // 8)
+    samples = np.squeeze(isolation.decode("tiff", data, room=room, asrgb=page.needs_rgb))
     if samples.shape[:2] != (page.rows, page.columns):
         raise DamagedFile(
             f"The TIFF decoder gave {samples.shape}, its header says {page.rows} × {page.columns}."
@@ -171,16 +169,38 @@ def _integers(samples: NDArray[np.generic]) -> NDArray[np.uint8 | np.uint16]:
     raise UnsupportedImage(f"Samples of type {samples.dtype} are not read; 8 or 16 bits are.")
 
 
-def _grey(samples: NDArray[np.generic], notes: list[Note]) -> tuple[NDArray[np.float32], str]:
+def _without_lies(
+    samples: NDArray[np.generic], inverted: bool, notes: list[Note], mend: bool
+) -> tuple[NDArray[np.generic], bool]:
+    """Samples and whether the lowest is white, doubted, and mended where that is asked for."""
+    if samples.ndim == 3 or samples.dtype.kind != "u" or samples.dtype.itemsize > 2:
+        return samples, inverted
+    cells = np.ascontiguousarray(_integers(samples))
+    facts = GreyFacts(bits=8 * cells.dtype.itemsize, inverted=inverted)
+    found = lies.examine(cells, facts, own_voi=True)
+    if not mend:
+        notes.extend(one.note for one in found)
+        return samples, inverted
+    cells, facts, said = lies.mend(cells, facts, found)
+    notes.extend(said)
+    if facts.signed:  # the lowest value becomes 0
+        cells = cells ^ cells.dtype.type(1 << (facts.bits - 1))
+    return cells, facts.inverted
+
+
+def _grey(
+    samples: NDArray[np.generic], notes: list[Note], longest_px: int | None
+) -> tuple[NDArray[np.float32], str]:
     if samples.dtype.kind == "f":
-        return np.ascontiguousarray(samples, np.float32), "as stored"
+        grey = np.ascontiguousarray(samples, np.float32)
+        return grey if longest_px is None else shrink(grey, longest_px), "as stored"
     cells = np.ascontiguousarray(_integers(samples))
     if cells.dtype == np.uint8:
-        return cells.astype(np.float32) * np.float32(1 / 255), "0 to 255"
+        return look_up(np.arange(256) / 255, cells, longest_px), "0 to 255"
     highest = int(cells.max())
     if highest >= 32768:
-        return np.minimum(cells.astype(np.float32) * np.float32(1 / 65535), 1.0), "0 to 65535"
-    shown = render(cells, GreyFacts(bits=16))
+        return look_up(np.arange(65536) / 65535, cells, longest_px), "0 to 65535"
+    shown = render(cells, GreyFacts(bits=16), longest_px=longest_px)
     notes.append(
         Note(
             "depth-guessed",
