@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.domain import Note
+from hilum.imaging.shrink import shrink
 
 WORK_PX = 512
 """Longest side on which everything is measured; smaller pictures are taken as they are."""
@@ -87,7 +88,6 @@ class PictureFacts:
     Attributes:
         contrast: 99th minus 1st percentile of grey, in [0, 1].
         entropy: of the histogram with 64 grey levels, in bits, 0 to 6.
-        levels: number of grey levels told apart at 16 bits, in a sample of up to 512 × 512 px.
         sharpness: how much steeper the strongest edges become when smoothed less (Gaussian σ 1
             against σ 3); 1 is blurred beyond use, a step edge gives 3. Little moved by noise.
         detail: amplitude of structure finer than σ 1 over that between σ 1 and σ 4; low when
@@ -104,7 +104,6 @@ class PictureFacts:
 
     contrast: float
     entropy: float
-    levels: int
     sharpness: float
     detail: float
     correlation: float
@@ -146,7 +145,7 @@ def measure(pixels: Grey) -> PictureFacts:
         doi:10.1109/34.689301.
     """
     rows, columns = pixels.shape
-    small = _shrink(pixels)
+    small = np.ascontiguousarray(shrink(pixels, WORK_PX))
     counts = np.asarray(cv2.calcHist([small], [0], None, [_BINS], [0.0, 1.0 + 1.0 / _BINS])).ravel()
     reached = np.cumsum(counts) / counts.sum()
     low, high = np.searchsorted(reached, (0.01, 0.99))
@@ -155,7 +154,6 @@ def measure(pixels: Grey) -> PictureFacts:
     return PictureFacts(
         contrast=float(high - low) / _BINS,
         entropy=float(-(coarse * np.log2(coarse)).sum()) + 0.0,
-        levels=_levels(pixels),
         sharpness=_sharpness(small),
         detail=_detail(small),
         correlation=min(_correlation(small[1:], small[:-1]),
@@ -198,20 +196,6 @@ def flags(facts: PictureFacts) -> tuple[Note, ...]:
         found.append(Note("bordered", f"A uniform border covers {max(facts.border):.0%} of one "
                           "side."))  # fmt: skip
     return tuple(found)
-
-
-def _shrink(pixels: Grey) -> Grey:
-    factor = WORK_PX / max(pixels.shape)
-    if factor >= 1:
-        return np.ascontiguousarray(pixels)
-    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _levels(pixels: Grey) -> int:
-    step = max(1, max(pixels.shape) // WORK_PX)
-    sample = np.rint(pixels[::step, ::step] * np.float32(65535)).astype(np.uint16)
-    return int(np.count_nonzero(np.bincount(sample.ravel(), minlength=65536)))
 
 
 def _sharpness(small: Grey) -> float:

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.imaging.shrink import shrink
+
 COLOURED = 24 / 255
 """Channels this far apart are seen as colour; JPEG of a grey picture stays well below."""
 
@@ -13,20 +15,23 @@ _SAMPLE_PX = 512
 
 
 def grey_and_chroma(
-    rgb: NDArray[np.uint8 | np.uint16],
+    rgb: NDArray[np.uint8 | np.uint16], longest_px: int | None = None
 ) -> tuple[NDArray[np.float32], float]:
     """Take the luma of a colour picture (ITU-R BT.601) and measure its colour.
 
     Args:
         rgb: uint8 or uint16 [rows, columns, 3].
+        longest_px: shrink the luma to this longest side.
 
     Returns:
         float32 [rows, columns] in [0, 1], and the share of clearly coloured pixels in [0, 1].
     """
     rgb = np.ascontiguousarray(rgb)
     full = 255.0 if rgb.dtype == np.uint8 else 65535.0
-    luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    grey = np.clip(np.asarray(luma, np.float32) * np.float32(1 / full), 0.0, 1.0)
+    luma = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    if longest_px is not None:
+        luma = shrink(luma, longest_px)
+    grey = np.clip(luma.astype(np.float32) * np.float32(1 / full), 0.0, 1.0)
     step = max(1, max(rgb.shape[:2]) // _SAMPLE_PX)
     sample = rgb[::step, ::step].astype(np.int32)
     spread = sample.max(axis=2) - sample.min(axis=2)

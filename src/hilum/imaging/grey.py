@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 
 from hilum.domain import Note
 from hilum.errors import InvalidHeader
+from hilum.imaging.shrink import shrink
 
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 Cells = NDArray[np.uint8 | np.uint16]
+Grey = NDArray[np.float32]
 
 PERCENTILES = (0.5, 99.5)
 """Where a file names no window; the darkest and brightest half per cent are often collimator
 and burned-in letters."""
 
 _BOUND = 1e100  # beyond this a header is nonsense, and float64 would overflow
-
-_ROWS_AT_ONCE = 128  # np.take widens its indices to 8 bytes: keep that copy in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,13 +132,14 @@ class Rendered:
     notes: tuple[Note, ...]
 
 
-def render(cells: Cells, facts: GreyFacts) -> Rendered:
+def render(cells: Cells, facts: GreyFacts, *, longest_px: int | None = None) -> Rendered:
     """Show stored pixels as MONOCHROME2 grey levels.
 
     Args:
         cells: pixel cells as they lie in the file, uint8 or uint16 [rows, columns], in the byte
             order of the machine; for signed values the two's complement.
         facts: from the header.
+        longest_px: shrink the shown picture to this longest side; never enlarged.
 
     Returns:
         Grey levels, words, notes. Padding is black whatever the polarity.
@@ -159,7 +160,7 @@ def render(cells: Cells, facts: GreyFacts) -> Rendered:
         grey = 1.0 - grey
         words += ", inverted"
     grey[padded] = 0.0
-    return Rendered(_look_up(grey.astype(np.float32), cells), words, notes)
+    return Rendered(look_up(grey, cells, longest_px), words, notes)
 
 
 def stored_values(size: int, facts: GreyFacts) -> NDArray[np.int64]:
@@ -199,7 +200,8 @@ def _modality(stored: NDArray[np.int64], facts: GreyFacts) -> NDArray[np.float64
     if not usable:
         raise InvalidHeader(
             f"Rescale Slope {facts.slope:g}, Rescale Intercept {facts.intercept:g}: a slope must "
-            "be a number and not 0 (PS3.3 C.11.1.1.2), or every pixel is the same."
+            "be a number and not 0 (PS3.3 C.11.1.1.2), or every pixel is the same. "
+            "Export the image again."
         )
     return np.asarray(stored * facts.slope + facts.intercept, np.float64)
 
@@ -267,9 +269,20 @@ def _quantiles(
     return reaching(percent[0] / 100.0), reaching(percent[1] / 100.0)
 
 
-def _look_up(table: NDArray[np.float32], cells: Cells) -> NDArray[np.float32]:
-    pixels = np.empty(cells.shape, np.float32)
-    for top in range(0, len(cells), _ROWS_AT_ONCE):
-        part = slice(top, top + _ROWS_AT_ONCE)
-        np.take(table, cells[part], mode="clip", out=pixels[part])
-    return pixels
+def look_up(table: NDArray[np.float64], cells: Cells, longest_px: int | None) -> Grey:
+    """Show cells through a table, and shrink what comes out.
+
+    Args:
+        table: grey levels in [0, 1] of all 256 or 65,536 cells.
+        cells: uint8 or uint16 [rows, columns].
+        longest_px: the longest side wanted; None for the picture as it is.
+
+    Returns:
+        float32 [rows, columns] in [0, 1]. A picture that shrinks is looked up at 16 bits, a quarter
+        of the memory traffic of floats: the rounding is 1/65,535.
+    """
+    if longest_px is None or max(cells.shape) <= longest_px:
+        return np.asarray(cv2.LUT(cells, table.astype(np.float32)), np.float32)
+    steps = np.rint(table * 65535.0).astype(np.uint16)
+    shown = shrink(np.asarray(cv2.LUT(cells, steps)), longest_px)
+    return shown * np.float32(1 / 65535)

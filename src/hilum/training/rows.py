@@ -16,7 +16,7 @@ from hilum.bundles.card import Preprocessing
 from hilum.domain import LabelTable
 from hilum.errors import RecipeError
 from hilum.transforms.augmentation import Augmentation, augment
-from hilum.transforms.preprocess import fit, normalise
+from hilum.transforms.preprocess import LONGEST_PX, fit, normalise
 
 Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]
 
@@ -51,7 +51,7 @@ def load_images(
     partial = cache.with_suffix(".partial.npy")
     images = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
     for at, name in enumerate(track(table.images, "decoding")):
-        grey, _ = fit(read(folder / name, name=name).pixels, spec)
+        grey, _ = fit(read(folder / name, name=name, longest_px=LONGEST_PX).pixels, spec)
         images[at] = np.rint(grey * 255)
     images.flush()
     partial.replace(cache)

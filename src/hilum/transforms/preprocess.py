@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from hilum.bundles.card import Preprocessing
 from hilum.domain import Affine
 
+LONGEST_PX = 1024
+"""Files are shrunk to this longest side as they are read, in training and in reading: more than
+networks of today, the picture checks and the page's previews look at, and an eighth of the memory
+of a detector's full size."""
+
 
 def fit(pixels: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[np.float32], Affine]:
     """Bring a picture to the input's size.
