@@ -28,6 +28,7 @@ def read(
     bundle: Bundle | str | Path = "chest14",
     *,
     prevalence: Mapping[str, float] | None = None,
+    mend: bool = False,
 ) -> Reading:
     """Read one radiograph.
 
@@ -35,11 +36,14 @@ def read(
     loaded once.
 
     Args:
-        path: a DICOM, PNG, JPEG or TIFF file.
+        path: a DICOM, PNG, JPEG or TIFF file; an archive or a DICOMDIR with one image; or one in
+            an archive: "study.zip/ward/1.dcm".
         bundle: a name from ``hilum bundles list``, a folder, a ``.hilum`` file, or a bundle that
             :func:`load_bundle` returned.
         prevalence: share of radiographs with a finding where this one comes from, in (0, 1), by
             finding (``{"pneumonia": 0.05}``); probabilities are restated for it.
+        mend: put right what the picture shows beyond doubt to be wrong in its header; notes of the
+            reading tell what was done.
 
     Returns:
         The reading, with its heatmaps and the radiograph. It is research, and no diagnosis.
@@ -58,8 +62,9 @@ def read(
     from hilum.errors import Refused
     from hilum.imaging import read as read_file
     from hilum.reading import Reader
+    from hilum.transforms.preprocess import LONGEST_PX
 
-    radiograph = read_file(Path(path))
+    radiograph = read_file(Path(path), longest_px=LONGEST_PX, mend=mend)
     reader = Reader.of(
         bundle, threads=os.cpu_count() or 1, prevalence=prevalence, keep_radiograph=True
     )

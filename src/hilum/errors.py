@@ -5,7 +5,8 @@ HilumError
 │   ├── NotAnImage         it is something else (text, PDF, a web page, empty)
 │   ├── DamagedFile        it was an image once: cut, overwritten, inconsistent
 │   ├── UnsupportedImage   it is an image of a kind that Hilum does not read
-│   └── InvalidHeader      a header value makes the grey levels undefined
+│   ├── InvalidHeader      a header value makes the grey levels undefined
+│   └── UnsafeArchive      an archive, or a member of one, that had better not be unpacked
 ├── Refused                the gate takes a picture for no radiograph that it can judge
 ├── BundleError            a bundle could not be made, found or loaded
 │   ├── UnknownBundle
@@ -62,6 +63,12 @@ class InvalidHeader(IntakeError):
     """A header value leaves the grey levels or the size of the picture undefined."""
 
     code = "invalid-header"
+
+
+class UnsafeArchive(IntakeError):
+    """An archive that is not unpacked, or a member: a bomb, a link, a name that leads out."""
+
+    code = "unsafe-archive"
 
 
 class Refused(HilumError):

@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 from dataclasses import replace
 
 import cv2
@@ -326,3 +328,99 @@ def test_an_interrupted_run_goes_on(folder, tiny_bundle, tmp_path):
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=True)
     assert f"{first} were done before" in done.stdout
     assert len(names_in(out)) == 600
+
+
+@pytest.fixture(scope="module")
+def packed(folder, tmp_path_factory):
+    """The same study as a ZIP, a TAR.GZ and a part of one, and a name that leads out."""
+    root = tmp_path_factory.mktemp("packed")
+    with zipfile.ZipFile(root / "a.zip", "w") as one, tarfile.open(root / "b.tgz", "w:gz") as other:
+        for path in sorted(folder.rglob("*.*")):
+            one.write(path, path.relative_to(folder))
+            other.add(path, str(path.relative_to(folder)))
+        one.writestr("../../up.dcm", "evil")
+    whole = (root / "b.tgz").read_bytes()
+    (root / "c.tar.gz").write_bytes(whole[: len(whole) // 2])
+    return root
+
+
+def test_archives_are_read_like_folders(packed, folder, results, tiny_bundle, tmp_path):
+    arguments = ("--bundle", tiny_bundle.location, "--workers", 2)
+    before = sorted(packed.parent.rglob("*.dcm"))
+    assert run("read", packed, "-o", tmp_path / "out", *arguments) == 1
+    assert sorted(packed.parent.rglob("*.dcm")) == before  # nothing was unpacked
+    names = names_in(tmp_path / "out")
+    assert names[: 2 * len(READ)] == sorted(
+        f"{archive}/{name}" for archive in ("a.zip", "b.tgz") for name in READ
+    )
+    refused = {row[0]: row[1:3] for row in rows(tmp_path / "out" / "refused.csv")[1:]}
+    for archive in ("a.zip", "b.tgz"):
+        for row in rows(results[1] / "refused.csv")[1:]:
+            assert refused[f"{archive}/{row[0]}"] == row[1:3]
+    assert refused["a.zip/up.dcm"] == ["intake", "unsafe-archive"]
+    assert refused["c.tar.gz"] == ["intake", "damaged"]
+    # The copies in the second archive are told, by the name of the first.
+    document = json.loads((tmp_path / "out" / "readings.json").read_text("utf-8"))
+    notes = {
+        r["image"]: {n["code"]: n["message"] for n in r["notes"]} for r in document["readings"]
+    }
+    assert "A copy of a.zip/ward 7/a.dcm" in notes["b.tgz/ward 7/a.dcm"]["duplicate"]
+    assert "duplicate" not in notes["a.zip/ward 7/a.dcm"]
+
+
+def test_a_run_over_archives_goes_on(packed, tiny_bundle, tmp_path, monkeypatch):
+    arguments = ("--bundle", tiny_bundle.location, "--workers", 2)
+    assert run("read", packed, "-o", tmp_path / "whole", *arguments) == 1
+    assert run("read", packed, "-o", tmp_path / "out", *arguments) == 1
+    journal = tmp_path / "out" / ".hilum" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    for keep in (3, 8, 11):  # as if the run had been killed there
+        journal.write_bytes(b"".join(lines[:keep]))
+        assert run("read", packed, "-o", tmp_path / "out", *arguments, "--resume") == 1
+        for name in ("readings.csv", "findings.csv", "refused.csv"):
+            assert (tmp_path / "out" / name).read_bytes() == (
+                tmp_path / "whole" / name
+            ).read_bytes()
+
+
+def test_an_archive_that_changed_is_not_gone_on_with(packed, tiny_bundle, tmp_path, capsys):
+    path = shutil.copy(packed / "a.zip", tmp_path / "a.zip")
+    arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert run("read", path, *arguments) == 1
+    os.utime(path, (1, 1))
+    assert run("read", path, *arguments, "--resume") == 2
+    assert "were changed since" in capsys.readouterr().err
+
+
+def test_the_same_uid_with_other_pixels_is_refused(tiny_bundle, tmp_path):
+    (tmp_path / "study").mkdir()
+    for i in range(12):
+        chest = draw_chest(np.random.default_rng(i), size=(300, 280))
+        path = tmp_path / "study" / f"{i:02d}.dcm"
+        write_dicom(path, as_stored(chest, 4095), bits_stored=12, instance_uid="1.2.3.4")
+    for workers in (1, 3):
+        out = tmp_path / f"out{workers}"
+        arguments = ("--bundle", tiny_bundle.location, "--workers", workers)
+        assert run("read", tmp_path / "study", "-o", out, *arguments) == 1
+        assert names_in(out) == ["00.dcm"]
+        assert {row[2] for row in rows(out / "refused.csv")[1:]} == {"uid-reused"}
+
+
+def test_from_python_one_member(packed, tiny_bundle):
+    reading = package.read(packed / "a.zip" / "ward 7" / "a.dcm", tiny_bundle.location)
+    assert reading.source.name == "a.zip/ward 7/a.dcm"
+    with pytest.raises(NotAnImage, match="hilum read` reads them all"):
+        package.read(packed / "a.zip", tiny_bundle.location)
+
+
+def test_an_archive_is_inspected(packed, capsys):
+    assert run("inspect", packed / "a.zip") == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert "a.zip/ward 7/a.dcm" in text
+    assert "Not read (unsafe-archive)" in text
+    assert "6 files would be tried, 1 not read, 1 passed over." in text
+    assert run("inspect", packed / "c.tar.gz", "--json") == 1
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert listed["files"][-1]["error"]["code"] == "damaged"
+    assert run("inspect", packed / "b.tgz" / "ward 7" / "a.dcm") == 0
+    assert "Read: 300 × 280 px" in capsys.readouterr().out

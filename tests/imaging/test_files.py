@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from hilum.errors import RunError
-from hilum.imaging import find_files
+from hilum.errors import NotAnImage, RunError
+from hilum.imaging import find_files, read, write_dicom
 
 
 def tree(root: Path, *names: str) -> Path:
@@ -29,7 +30,7 @@ def test_a_folder_is_walked_in_order(tmp_path: Path):
 
 
 def test_sidecars_and_hidden_files_are_passed_over_and_counted(tmp_path: Path):
-    passed = ("DICOMDIR", "notes.txt", "labels.csv", ".hidden.dcm", "x.zip", "VERSION", "LOCKFILE")
+    passed = ("DICOMDIR", "notes.txt", "labels.csv", ".hidden.dcm", "x.7z", "VERSION", "LOCKFILE")
     tree(tmp_path, "a.dcm", *passed)
     found = find_files([tmp_path])
     assert [file.name for file in found.files] == ["a.dcm"]
@@ -98,3 +99,17 @@ def test_results_of_an_earlier_run_are_no_radiographs(tmp_path: Path):
     assert [file.name for file in found] == ["a.dcm"]
     assert found.passed_over == 1
     assert len(find_files([tmp_path / "out"])) == 0
+
+
+def test_without_preamble_a_file_is_passed_over_in_a_folder_and_tried_when_named(tmp_path: Path):
+    stored = np.arange(64 * 48, dtype=np.uint16).reshape(64, 48)
+    whole = write_dicom(tmp_path / "a.dcm", stored, bits_stored=12).read_bytes()
+    bare = tmp_path / "bare" / "scan.img"
+    bare.parent.mkdir()
+    bare.write_bytes(whole[132:])
+    assert find_files([bare.parent]).passed_over == 1
+    assert "no-preamble" in [note.code for note in read(find_files([bare]).files[0]).notes]
+    text = tmp_path / "bare" / "notes.txt"
+    text.write_text("Read me.")
+    with pytest.raises(NotAnImage, match="The file is text, no radiograph"):
+        read(find_files([text]).files[0])

@@ -1,3 +1,4 @@
+import tarfile
 import threading
 import time
 
@@ -89,3 +90,53 @@ def test_threads_of_opencv_are_as_before(make_reader, folder):
     )
     assert set(seen) == {1}
     assert cv2.getNumThreads() == 2
+
+
+@pytest.mark.parametrize("kind", ["gz", ""])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_members_of_an_archive_give_what_their_files_give(
+    make_reader, folder, tmp_path_factory, workers, kind
+):
+    path = tmp_path_factory.mktemp("packed") / "all.tar"
+    with tarfile.open(path, f"w:{kind}") as file:
+        for one in sorted(folder.iterdir()):
+            file.add(one, one.name)
+
+    def finish(item):
+        time.sleep(0.02 if name_of(item).endswith("00.png") else 0)
+        return None if isinstance(item, Refusal) else item.predictions
+
+    whole = list(read_many(find_files([folder]), make_reader(), workers=2, finish=finish))
+    files = find_files([path])
+    assert whole == list(read_many(files, make_reader(), workers=workers, finish=finish))
+    chosen = files.files[2:9:3]  # as when a run is resumed
+    some = list(read_many(chosen, make_reader(), workers=workers, finish=finish))
+    assert some == whole[2:9:3]
+
+
+def test_a_compressed_archive_is_unpacked_once_whatever_the_threads(
+    make_reader, folder, tmp_path, monkeypatch
+):
+    from hilum.imaging import tararchive
+
+    with tarfile.open(tmp_path / "all.tgz", "w:gz") as file:
+        for one in sorted(folder.glob("*.png")):
+            file.add(one, one.name)
+    files = find_files([tmp_path / "all.tgz"])
+    opened, whole = [], tararchive.Unpacked
+    monkeypatch.setattr(tararchive, "Unpacked", lambda *a: opened.append(a) or whole(*a))
+    names = list(read_many(files, make_reader(), workers=4, finish=name_of))
+    assert names == [file.name for file in files]
+    assert len(opened) == 1
+
+
+def test_an_archive_that_is_cut_between_listing_and_reading(make_reader, folder, tmp_path):
+    with tarfile.open(path := tmp_path / "all.tgz", "w:gz") as file:
+        for one in sorted(folder.glob("*.png")):
+            file.add(one, one.name)
+    files = find_files([path])
+    path.write_bytes(path.read_bytes()[:9000])
+    kinds = list(read_many(files, make_reader(), workers=2, finish=type))
+    assert kinds[0] is Reading
+    assert kinds[-1] is Refusal
+    assert len(kinds) == 12

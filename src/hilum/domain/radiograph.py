@@ -90,6 +90,8 @@ class Source:
         shape: (rows, columns) as stored.
         to_source: maps points of the radiograph to points of the stored picture.
         instance_uid: SOP Instance UID of a DICOM file; empty otherwise. Not for file names.
+        pixel_digest: checksum of the stored values of a DICOM file; empty otherwise, and where it
+            was decoded at a lower resolution.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Source:
     shape: tuple[int, int]
     to_source: Affine = field(default_factory=Affine)
     instance_uid: str = ""
+    pixel_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

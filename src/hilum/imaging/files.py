@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from hilum.errors import RunError
+from hilum.errors import IntakeError, NotAnImage, RunError
+from hilum.imaging import archive, dicomdir
+from hilum.imaging.member import Member, refused_by_system
 
 IMAGE_SUFFIXES = frozenset({".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 """Taken in a walked folder, in any case."""
@@ -28,13 +31,34 @@ class FoundFile:
     """A file to read.
 
     Attributes:
-        path: where it lies.
+        path: where it lies; for a member, its archive.
         name: unique among the files found, POSIX, relative to the folder that was given; a file
-            given directly keeps its base name.
+            given directly keeps its base name. A member's name is that of its archive, and below
+            that its own, made harmless: ``study.zip/ward/1.dcm``.
+        member: where it lies in the archive; None for a file of its own.
+        problem: why it is not to be read, known since it was found: a missing file of a DICOMDIR,
+            a link in an archive, an archive that is cut.
     """
 
     path: Path
     name: str
+    member: Member | None = None
+    problem: IntakeError | None = field(default=None, compare=False)
+
+    @property
+    def bytes(self) -> int | None:
+        """Its size as far as that is known without reading it."""
+        if self.member is not None:
+            return self.member.size
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return None
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it is best loaded in the files' order: :class:`hilum.imaging.InOrder`."""
+        return self.problem is None and self.member is not None and self.member.in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +66,9 @@ class FileList:
     """Files in a settled order; iterate over it, or take ``files``.
 
     Attributes:
-        files: sorted by name within each path that was given.
-        passed_over: number of files in walked folders that do not look like radiographs, and of
-            folders there that hold the results of an earlier run.
+        files: sorted by name within each path that was given; members in their archive's order.
+        passed_over: number of files in walked folders and archives that do not look like
+            radiographs, and of folders there that hold the results of an earlier run.
         unlistable: names of subfolders that the system does not let be listed, relative to the
             folder that was given: what lies in them was not looked for.
     """
@@ -60,6 +84,71 @@ class FileList:
         return len(self.files)
 
 
+@dataclass(slots=True)
+class _Search:
+    """What was found so far: each file with the path that was given, under a name below that."""
+
+    found: list[tuple[Path, FoundFile]] = field(default_factory=list[tuple[Path, FoundFile]])
+    unlistable: list[str] = field(default_factory=list[str])
+    passed_over: int = 0
+
+    def folder(self, root: Path) -> None:
+        before = len(self.found)
+        for path in _walk(root, set(), barred := []):
+            name = path.relative_to(root).as_posix()
+            if not _may_be_image(path):
+                self.passed_over += 1
+            elif archive.is_archive_name(path.name):
+                self.archive(path, root, name)
+            else:
+                self.found.append((root, FoundFile(path, name)))
+        if root in barred:
+            raise RunError(f"The folder {root} cannot be listed; check that you may read it.")
+        self.unlistable.extend(path.relative_to(root).as_posix() for path in barred)
+        if len(self.found) == before and (root / "DICOMDIR").is_file():
+            self.passed_over -= 1
+            self.dicomdir(root / "DICOMDIR")
+
+    def file(self, path: Path) -> None:
+        kind = _container(path)
+        if kind == "archive":
+            self.archive(path, path.parent, path.name)
+        elif kind == "dicomdir":
+            self.dicomdir(path)
+        else:
+            self.found.append((path.parent, FoundFile(path, path.name)))
+
+    def archive(self, path: Path, root: Path, name: str) -> None:
+        inside = archive.contents(path, name, _chosen)
+        self.found.extend((root, FoundFile(path, *one)) for one in inside.found)
+        self.passed_over += inside.passed_over
+        if inside.problem is not None:
+            self.found.append((root, FoundFile(path, name, problem=inside.problem)))
+
+    def member(self, path: Path) -> None:
+        """Take one member by the name that the others of its archive have, too."""
+        holder = next((above for above in path.parents if above.is_file()), None)
+        if holder is None:
+            raise RunError(f"{path} does not exist; give files or folders that do.")
+        inside = _Search()
+        inside.file(holder)
+        name = f"{holder.name}/{path.relative_to(holder).as_posix()}"
+        found = [(root, file) for root, file in inside.found if file.name == name]
+        if not found:
+            raise RunError(f"{holder} holds no {path.relative_to(holder)} that may be an image.")
+        self.found.extend(found)
+
+    def dicomdir(self, path: Path) -> None:
+        try:
+            listed = dicomdir.referenced(path)
+        except IntakeError as error:
+            self.found.append((path.parent, FoundFile(path, path.name, problem=error)))
+            return
+        self.found.extend(
+            (path.parent, FoundFile(file.path, file.name, problem=file.problem)) for file in listed
+        )
+
+
 def find_files(paths: Sequence[Path | str]) -> FileList:
     """Find files that may be radiographs.
 
@@ -69,8 +158,16 @@ def find_files(paths: Sequence[Path | str]) -> FileList:
     DICOMDIR and sidecars are passed over. A folder reached twice through links is walked once; one
     that holds the results of an earlier run is not walked: its pictures are no radiographs.
 
+    A ZIP or TAR archive is listed as a folder would be, wherever it is met; in a walked folder it
+    is known by its suffix, named directly by its bytes. What must not be unpacked, and an archive
+    that is cut, are files with a ``problem``: reading them raises it. A member may be named
+    directly, too: ``study.zip/ward/1.dcm``.
+
+    A DICOMDIR that is named directly, or is all that a folder holds, stands for the images that it
+    lists below its own folder; those that are missing have a ``problem``.
+
     Args:
-        paths: files and folders.
+        paths: files, folders, archives, DICOMDIRs.
 
     Returns:
         The files, each once, under unique names, and how many were passed over.
@@ -83,24 +180,41 @@ def find_files(paths: Sequence[Path | str]) -> FileList:
         >>> find_files([Path(__file__)]).files[0].name
         'files.py'
     """
-    found: list[tuple[Path, Path, str]] = []  # file, root, name below the root
-    unlistable: list[str] = []
-    passed_over = 0
+    search = _Search()
     for root in map(Path, paths):
         if root.is_dir():
-            for path in _walk(root, set(), barred := []):
-                if _may_be_image(path):
-                    found.append((path, root, path.relative_to(root).as_posix()))
-                else:
-                    passed_over += 1
-            if root in barred:
-                raise RunError(f"The folder {root} cannot be listed; check that you may read it.")
-            unlistable.extend(path.relative_to(root).as_posix() for path in barred)
+            search.folder(root)
         elif root.exists():
-            found.append((root, root.parent, root.name))
+            search.file(root)
         else:
-            raise RunError(f"{root} does not exist; give files or folders that do.")
-    return FileList(_with_unique_names(found), passed_over, tuple(unlistable))
+            search.member(root)
+    files = _with_unique_names(search.found)
+    return FileList(files, search.passed_over, tuple(search.unlistable))
+
+
+def find_file(path: Path | str) -> FoundFile:
+    """The one file that a path stands for.
+
+    Args:
+        path: a file; an archive or a DICOMDIR with one image; or a member of an archive.
+
+    Raises:
+        NotAnImage: it stands for several files, or for none.
+        IntakeError: it does not exist.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return FoundFile(path, path.name)
+    try:
+        files = find_files([path]).files
+    except RunError as error:
+        raise refused_by_system(FileNotFoundError(2, os.strerror(2))) from error
+    if len(files) != 1:
+        raise NotAnImage(
+            f"The file is an archive or a DICOMDIR of {len(files)} images, and one is read here; "
+            "`hilum read` reads them all."
+        )
+    return files[0]
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]], barred: list[Path]) -> Iterator[Path]:
@@ -125,14 +239,34 @@ def _walk(folder: Path, seen: set[tuple[int, int]], barred: list[Path]) -> Itera
             yield Path(entry.path)
 
 
+def _container(path: Path) -> str | None:
+    try:
+        if path.is_file() and archive.kind_of(path):
+            return "archive"
+        return "dicomdir" if path.is_file() and dicomdir.is_dicomdir(path) else None
+    except OSError:  # it is told of when its turn to be read comes
+        return None
+
+
 def _may_be_image(path: Path) -> bool:
-    name, suffix = path.name, path.suffix.lower()
-    if name.startswith(".") or path.is_dir():
+    """Whether a file, or an archive that is met, is looked into; not a folder of results."""
+    if path.is_dir():
+        return False
+    if archive.is_archive_name(path.name):
+        return not path.name.startswith(".")
+    chosen = _chosen(path.name)
+    return _begins_as_dicom(path) if chosen is None else chosen
+
+
+def _chosen(name: str) -> bool | None:
+    """Whether a file may be an image by its name; None where its first bytes tell."""
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122  (a million members)
+    if name.startswith("."):
         return False
     if suffix in IMAGE_SUFFIXES:
         return True
-    if suffix and not _NUMERIC.fullmatch(suffix):
-        return _begins_as_dicom(path)
+    if len(suffix) > 1 and not _NUMERIC.fullmatch(suffix):
+        return None
     return name.lower() not in _NO_SUFFIX_BUT_NO_IMAGE
 
 
@@ -144,32 +278,30 @@ def _begins_as_dicom(path: Path) -> bool:
         return False
 
 
-def _with_unique_names(found: Sequence[tuple[Path, Path, str]]) -> tuple[FoundFile, ...]:
+def _with_unique_names(found: Sequence[tuple[Path, FoundFile]]) -> tuple[FoundFile, ...]:
     """Give each file one name: its own, where two clash below their root's name, then counted."""
-    once: dict[Path, tuple[Path, str]] = {}
-    for path, root, name in found:
-        once.setdefault(_absolute(path), (root, name))
+    once: dict[tuple[str, int], tuple[Path, FoundFile]] = {}
+    for one in found:
+        file = one[1]
+        at = -1 if file.member is None else file.member.at
+        once.setdefault((str(_absolute(file.path)), at), one)
     counts: dict[str, int] = {}
-    for _, name in once.values():
-        counts[name] = counts.get(name, 0) + 1
-    taken = {name for name, count in counts.items() if count == 1}
+    for _, file in once.values():
+        counts[file.name] = counts.get(file.name, 0) + 1
+    names = archive.UniqueNames()
+    for name, count in counts.items():
+        if count == 1:
+            names.take(name)
     files: list[FoundFile] = []
-    for path, (root, name) in once.items():
-        unique = name
+    for root, file in once.values():
+        name = file.name
         if counts[name] > 1:
-            unique = _free((PurePosixPath(_absolute(root).name) / name).as_posix(), taken)
-            taken.add(unique)
-        files.append(FoundFile(path, unique))
+            name = names.free((PurePosixPath(_absolute(root).name) / name).as_posix())
+            file = FoundFile(file.path, name, file.member, file.problem)  # noqa: PLW2901
+        files.append(file)
     return tuple(files)
 
 
+@lru_cache(maxsize=1)  # members of an archive follow each other
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    path, candidate, count = PurePosixPath(name), name, 1
-    while candidate in taken:
-        count += 1
-        candidate = path.with_name(f"{path.stem}-{count}{path.suffix}").as_posix()
-    return candidate

@@ -13,6 +13,15 @@ MIN_SIDE_PX = 32
 MAX_FILE_BYTES = 512 * 1024**2
 """A file is held in memory while it is read."""
 
+MAX_MEMBERS = 1_000_000
+"""Of an archive; the largest published collections have some 400,000 files."""
+
+MAX_RATIO = 200
+"""Bytes that one byte of an archive may unpack to; radiographs stay below 10."""
+
+FREE_BYTES = 64 * 1024**2
+"""A member up to this size may have any ratio, as blank pictures do: it does no harm."""
+
 
 def check_size(rows: int, columns: int) -> None:
     """Refuse sizes that no radiograph has.
@@ -24,7 +33,7 @@ def check_size(rows: int, columns: int) -> None:
     if rows < 1 or columns < 1:
         raise InvalidHeader(
             f"Rows {rows}, Columns {columns}: both must be at least 1 (PS3.3 C.7.6.3); "
-            "the file holds no picture."
+            "the header is damaged. Copy the file again from its source."
         )
     if min(rows, columns) < MIN_SIDE_PX:
         raise UnsupportedImage(

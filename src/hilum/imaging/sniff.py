@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hilum.domain import Note
 from hilum.errors import NotAnImage, UnsupportedImage
 
 Format = Literal["dicom", "png", "jpeg", "tiff"]
@@ -29,6 +30,8 @@ _NO_PICTURES = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
     (b"\x7fELF", "a program"),
@@ -67,15 +70,34 @@ def sniff(data: bytes) -> Format:
             )
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         raise UnsupportedImage("The file is a WebP picture; convert it to PNG first.")
-    raise NotAnImage(
-        f"The file is {_words(data)}, no radiograph; Hilum reads DICOM, PNG, JPEG and TIFF."
-    )
+    words = _words(data)
+    if "archive" in words:
+        raise NotAnImage(
+            f"The file is {words}, no radiograph; unpack it. ZIP and TAR archives are read when "
+            "they are named directly, and in a folder by their suffix."
+        )
+    raise NotAnImage(f"The file is {words}, no radiograph; Hilum reads DICOM, PNG, JPEG and TIFF.")
+
+
+def misnamed(name: str, kind: Format) -> Note | None:
+    """Say so where a picture goes under the name of a DICOM file.
+
+    Args:
+        name: of the file.
+        kind: what it is.
+    """
+    if kind == "dicom" or not name.lower().endswith((".dcm", ".dicom", ".ima")):
+        return None
+    return Note("misnamed", f"The file is named like a DICOM file and is a {kind.upper()} picture: "
+                "it has no header that tells polarity, window and view.")  # fmt: skip
 
 
 def _words(data: bytes) -> str:
     for magic, words in _NO_PICTURES:
         if data.startswith(magic):
             return words
+    if data[257:262] == b"ustar":
+        return "a TAR archive"
     start = data[:1024]
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith((b"<!doctype html", b"<html")):

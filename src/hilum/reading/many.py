@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import ExitStack
+from threading import Lock
+from typing import Generic, TypeVar
 
-from hilum.domain import Reading, Refusal
-from hilum.imaging import FoundFile
+from hilum.domain import Note, Reading, Refusal
+from hilum.errors import IntakeError
+from hilum.imaging import FoundFile, InOrder, load
 from hilum.reading.reader import Reader
 
 T = TypeVar("T")
@@ -37,6 +40,9 @@ def read_many(
     ``finish`` runs there too, and should return something small. At most a few results a worker
     wait for a slow file before them.
 
+    Members of a compressed TAR archive are unpacked in their order, one at a time, by whichever
+    thread is free; then they are read side by side like other files.
+
     Args:
         files: from :func:`hilum.imaging.find_files`.
         reader: made with ``threads=1``.
@@ -51,20 +57,59 @@ def read_many(
     """
     import cv2
 
-    def work(file: FoundFile) -> T:
-        return finish(reader.read(file.path, name=file.name))
+    begin, in_order = Lock(), InOrder()
+    coming: deque[tuple[int, FoundFile]] = deque()
+
+    def step() -> tuple[int, T]:
+        """Take the next file and read it; others may take theirs once it is loaded."""
+        with ExitStack() as turn:
+            turn.enter_context(begin)
+            number, file = coming.popleft()
+
+            def work(file: FoundFile) -> T:
+                try:
+                    data = load(file, in_order) if file.in_order else None
+                except IntakeError as error:
+                    turn.close()
+                    return finish(_refusal(file, error))
+                turn.close()
+                return finish(reader.read(file, data=data))
+
+            return number, guard(work, file)
 
     cv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the workers fill the processors already
     pool = ThreadPoolExecutor(workers, thread_name_prefix="hilum-read")
-    waiting: deque[Future[T]] = deque()
+    waiting: deque[Future[tuple[int, T]]] = deque()
+    results = _Results[T]()
     try:
-        for file in files:
-            waiting.append(pool.submit(guard, work, file))
+        for item in enumerate(files):
+            coming.append(item)
+            waiting.append(pool.submit(step))
             if len(waiting) > _AHEAD * workers:
-                yield waiting.popleft().result()
+                yield from results.add(*waiting.popleft().result())
         while waiting:
-            yield waiting.popleft().result()
+            yield from results.add(*waiting.popleft().result())
     finally:
+        in_order.stop()
         pool.shutdown(wait=True, cancel_futures=True)
+        in_order.close()
         cv2.setNumThreads(cv_threads)
+
+
+class _Results(Generic[T]):
+    """Puts results in the files' order: a thread may take a file before one that woke earlier."""
+
+    def __init__(self) -> None:
+        self._early: dict[int, T] = {}
+        self._next = 0
+
+    def add(self, number: int, result: T) -> Iterator[T]:
+        self._early[number] = result
+        while self._next in self._early:
+            yield self._early.pop(self._next)
+            self._next += 1
+
+
+def _refusal(file: FoundFile, error: IntakeError) -> Refusal:
+    return Refusal(file.name, "intake", (Note(error.code, str(error)),))

@@ -20,6 +20,7 @@ from hilum.domain import Reading, Refusal
 from hilum.errors import RunError
 from hilum.imaging import FoundFile
 from hilum.report import lock, pictures, tables
+from hilum.report.duplicates import identity, settled
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
 from hilum.report.origin import origin
@@ -82,6 +83,7 @@ class OutputFolder:
         *,
         bundle: BundleLike,
         prevalence: str = "training",
+        intake: str = "",
         resume: bool = False,
         title: str | None = None,
         banner: str | None = None,
@@ -92,6 +94,7 @@ class OutputFolder:
             out: the folder.
             bundle: what reads; a run goes on only with the bundle that it began with.
             prevalence: ``Reading.prevalence`` of this run; may not change either.
+            intake: how files are read in this run, such as "--mend"; may not change either.
             resume: go on where an earlier run stopped.
             title: heading of the page; "Chest radiograph readings" when None.
             banner: a line that the page shows before everything else, such as "These pictures
@@ -99,7 +102,7 @@ class OutputFolder:
 
         Raises:
             RunError: the folder holds other files, earlier results without ``resume``, or results
-                of another bundle or prevalence; another run writes into it; or it cannot be
+                of another bundle, prevalence or intake; another run writes into it; or it cannot be
                 written.
         """
         card = bundle.card
@@ -108,6 +111,7 @@ class OutputFolder:
             "bundle": {"name": card.name, "version": card.version, "digest": bundle.digest},
             "hilum": hilum.__version__,
             "prevalence": prevalence,
+            "intake": intake,
             "title": title,
             "banner": banner,
             "started": _now(),
@@ -144,7 +148,7 @@ class OutputFolder:
         others: list[str] = []
         for file in files:
             known = self._journal.origins.get(file.name) if file.name in self.done else None
-            now = origin(file.path) if places else ""
+            now = origin(file) if places else ""
             if now and now == places.get(now.partition(":")[0]):
                 continue  # under whatever name
             if known or now.partition(":")[0] in places:
@@ -202,23 +206,35 @@ class OutputFolder:
                 )
         record = reading_record(item, preview=preview, heatmaps=heatmaps)
         grids = tuple(pictures.grids(item.heatmaps, shape))
-        return Drawn("reading", item.source.name, record, grids)
+        return Drawn("reading", item.source.name, record, grids, identity=identity(item.source))
 
     def _draw_refusal(self, item: Refusal) -> Drawn:
-        preview = None
+        preview, known = None, None
         if item.radiograph is not None:
             preview = self._picture(
                 f"previews/{file_stem(item.name)}.jpg", pictures.preview(item.radiograph)
             )
-        return Drawn("refusal", item.name, refusal_record(item, preview=preview))
+            known = identity(item.radiograph.source)
+        record = refusal_record(item, preview=preview)
+        return Drawn("refusal", item.name, record, identity=known)
 
-    def add(self, drawn: Drawn) -> None:
-        """Enter one drawn image in the journal; called by one thread only.
+    def add(self, drawn: Drawn) -> Drawn:
+        """Enter one drawn image in the journal; called by one thread only, in the files' order.
+
+        Returns:
+            What was entered: a DICOM file that has the SOP Instance UID of one before is noted as
+            its copy, or refused where its pixels differ
+            (:func:`hilum.report.duplicates.settled`).
 
         Raises:
             RunError: the image was added before, or the disk refuses.
         """
-        self._journal.append(drawn)
+        entered = settled(drawn, self._journal.first(drawn.identity))
+        self._journal.append(entered)
+        if entered.kind != drawn.kind:
+            for name in drawn.record["heatmaps"].values():
+                (self.path / name).unlink(missing_ok=True)
+        return entered
 
     def finish(self, *, complete: bool = True, passed_over: int = 0) -> Path:
         """Write the tables and the page from the journal.
@@ -331,8 +347,8 @@ def _agrees(out: Path, earlier: dict[str, Any], now: dict[str, Any], resume: boo
             f"The folder {out} holds results of an earlier reading; go on with --resume, or "
             f"choose another folder with -o."
         )
-    for what in ("bundle", "prevalence", "schema"):
-        if resume and earlier.get(what) != now[what]:
+    for what in ("bundle", "prevalence", "intake", "schema"):
+        if resume and earlier.get(what, "") != now[what]:
             raise RunError(
                 f"The results in {out} were made with {what} {_say(earlier.get(what))}, and this "
                 f"run has {_say(now[what])}; use the same, or choose another folder with -o."

@@ -14,7 +14,7 @@ from hilum.report.record import Drawn
 
 
 class Journal:
-    """An append-only file of finished images; only names and places are held in memory.
+    """An append-only file of finished images; names, places and digests are held in memory.
 
     A line that was cut by a crash is dropped when the journal is opened.
 
@@ -29,6 +29,7 @@ class Journal:
     def __init__(self, path: Path, whole: Callable[[dict[str, Any]], bool] | None = None) -> None:
         self.path = path
         self.origins: dict[str, str | None] = {}
+        self._first: dict[str, tuple[str, str]] = {}
         self._whole = whole
         self._at: dict[str, dict[str, int]] = {"reading": {}, "refusal": {}}
         end = self._scan() if path.exists() else 0
@@ -56,6 +57,10 @@ class Journal:
             places.pop(record["image"], None)
         self._at[entry["kind"]][record["image"]] = at
         self.origins[record["image"]] = entry.get("origin")
+        identity = entry.get("identity")
+        if identity:
+            uid = identity.partition(":")[0]
+            self._first.setdefault(uid, (identity, record["image"]))
 
     def __contains__(self, name: str) -> bool:
         return any(name in places for places in self._at.values())
@@ -67,6 +72,14 @@ class Journal:
         """Every finished image."""
         for places in self._at.values():
             yield from places
+
+    def first(self, identity: str | None) -> tuple[str, str] | None:
+        """(identity, name) of the first image with the same SOP Instance UID, or None.
+
+        Args:
+            identity: from :func:`hilum.report.duplicates.identity`.
+        """
+        return self._first.get(identity.partition(":")[0]) if identity else None
 
     def count(self, kind: str) -> int:
         """How many entries of that kind there are."""
@@ -89,6 +102,7 @@ class Journal:
             "record": drawn.record,
             "grids": drawn.grids,
             "origin": drawn.origin,
+            "identity": drawn.identity,
         }
         text = json.dumps(entry, allow_nan=False, separators=(",", ":"))
         try:

@@ -29,6 +29,7 @@ class Drawn:
         grids: heatmaps for the page (:func:`hilum.report.pictures.grids`).
         origin: :func:`hilum.report.origin.origin` of its file, taken before it was read; None
             where a resumed run may go by the name alone.
+        identity: :func:`hilum.report.duplicates.identity` of its file; None where it has none.
     """
 
     kind: Literal["reading", "refusal"]
@@ -36,6 +37,7 @@ class Drawn:
     record: dict[str, Any]
     grids: tuple[dict[str, Any], ...] = ()
     origin: str | None = None
+    identity: str | None = None
 
 
 def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) -> dict[str, Any]:
