@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
 
-from hilum.domain import Acquisition, Note, Radiograph, Source
+from hilum.domain import Acquisition, Affine, Note, Radiograph, Source
 from hilum.errors import InvalidHeader, NotAnImage, UnsupportedImage
-from hilum.imaging import acquisition, header
+from hilum.imaging import acquisition, header, lies, spacing
 from hilum.imaging.colour import grey_and_chroma, ybr_partial_to_rgb, ybr_to_rgb
 from hilum.imaging.decode import LOSSY, NATIVE, RLE, Samples, decode
 from hilum.imaging.dicomfile import DicomFile, open_dicom, quiet
+from hilum.imaging.digest import pixel_digest
 from hilum.imaging.elements import every, first
 from hilum.imaging.grey import GreyFacts, LookUp, Window, render
 from hilum.imaging.tables import table_from
@@ -38,7 +39,14 @@ class _Parsed:
 
 
 def read_dicom(
-    data: bytes, name: str, *, voi: Voi = "file", window: tuple[float, float] | None = None
+    data: bytes,
+    name: str,
+    *,
+    voi: Voi = "file",
+    window: tuple[float, float] | None = None,
+    longest_px: int | None = None,
+    reduced: bool = False,
+    mend: bool = False,
 ) -> Radiograph:
     """Read a DICOM file.
 
@@ -47,20 +55,43 @@ def read_dicom(
         name: kept as the source's name.
         voi: "ignore" leaves out the file's windows and VOI LUTs: percentiles are shown.
         window: (centre, width) in modality values instead of the file's own, as LINEAR.
+        longest_px: shrink the picture to this longest side; never enlarged.
+        reduced: decode JPEG 2000 and HTJ2K at the lowest resolution that ``longest_px`` allows.
+        mend: put right what the picture shows to be wrong beyond doubt in the header.
 
     Raises:
         IntakeError: it cannot become a radiograph; the subclass and message say why.
     """
     with quiet() as warned:
         parsed = _parse(data)
+        size = (parsed.pixel.rows, parsed.pixel.columns)
+        doubts = spacing.examine_spacing(parsed.file.dataset, size, parsed.acquisition)
     pixel, notes = parsed.pixel, [*parsed.notes, *warned]
-    cells, precision = decode(parsed.file, pixel)
-    facts = parsed.facts
-    if voi == "ignore" or window is not None:
+    notes += [(one.mended if mend else None) or one.note for one in doubts]
+    cells, precision = decode(parsed.file, pixel, at_least_px=longest_px if reduced else None)
+    digest = pixel_digest(cells)
+    if cells.shape[0] < pixel.rows:
+        digest = ""  # of other values than a copy in another syntax would give
+        notes.append(
+            Note("reduced-resolution", f"Decoded at {cells.shape[0]} × {cells.shape[1]} of "
+                 f"{pixel.rows} × {pixel.columns} px, as asked.", warning=False)
+        )  # fmt: skip
+    facts, own_voi = parsed.facts, voi == "ignore" or window is not None
+    if own_voi:
         facts = replace(facts, voi=Window(*window) if window is not None else None)
-    grey, words, chroma = _show(cells, precision, parsed, facts, notes)
-    source = Source(name, "dicom", (pixel.rows, pixel.columns), instance_uid=parsed.instance_uid)
-    taken = replace(parsed.acquisition, grey=words)
+    if pixel.photometric in header.GREY:
+        facts = _as_coded(cells, precision, parsed.file.syntax, facts, notes)
+        found = lies.examine(cells, facts, body_part=parsed.acquisition.body_part, own_voi=own_voi)
+        if mend:
+            cells, facts, said = lies.mend(cells, facts, found)
+            notes.extend(said)
+        else:
+            notes.extend(one.note for one in found)
+    grey, words, chroma = _show(cells, parsed, facts, notes, longest_px)
+    back = Affine.scale(pixel.columns / grey.shape[1], pixel.rows / grey.shape[0])
+    source = Source(name, "dicom", size, back, parsed.instance_uid, digest)
+    taken = spacing.without_spacing(parsed.acquisition, doubts) if mend else parsed.acquisition
+    taken = replace(taken, grey=words)
     return Radiograph(grey, source, taken, tuple(notes), chroma)
 
 
@@ -69,12 +100,13 @@ def _parse(data: bytes) -> _Parsed:
     if file.pixels is None:
         raise NotAnImage(
             "The DICOM file holds no Pixel Data (7FE0,0010): it is a report, a presentation state "
-            "or a header alone; or an element before the pixels has a wrong length."
+            "or a header alone; or an element before the pixels has a wrong length. "
+            "Give the image itself."
         )
     pixel = header.pixel_header(file.dataset)
     facts, notes = header.grey_facts(file.dataset, pixel)
     taken = acquisition.acquisition(file.dataset, file.syntax, pixel.frames)
-    notes = (*file.notes, *notes, *acquisition.left_out(file.dataset))
+    notes = (*file.notes, *notes, *acquisition.remarks(file.dataset))
     if pixel.frames > 1:
         notes += (Note("several-frames", f"The file holds {pixel.frames} frames; the first is "
                        "read."),)  # fmt: skip
@@ -89,28 +121,39 @@ def _parse(data: bytes) -> _Parsed:
 
 
 def _show(
-    cells: Samples, precision: int, parsed: _Parsed, facts: GreyFacts, notes: list[Note]
+    cells: Samples,
+    parsed: _Parsed,
+    facts: GreyFacts,
+    notes: list[Note],
+    longest_px: int | None,
 ) -> tuple[NDArray[np.float32], str, float]:
-    pixel, syntax = parsed.pixel, parsed.file.syntax
+    pixel = parsed.pixel
     if parsed.palette:
         index = np.arange(int(cells.max()) + 1, dtype=np.float64)
         rgb = np.stack([table(index) / ((1 << table.bits) - 1) for table in parsed.palette], 1)
-        grey, chroma = grey_and_chroma(np.take(np.rint(rgb * 255).astype(np.uint8), cells, axis=0))
+        colours = np.take(np.rint(rgb * 255).astype(np.uint8), cells, axis=0)
+        grey, chroma = grey_and_chroma(colours, longest_px)
         return grey, "palette, luma", chroma
     if pixel.photometric not in header.GREY:
-        grey, chroma = grey_and_chroma(_to_rgb(cells, parsed))
+        grey, chroma = grey_and_chroma(_to_rgb(cells, parsed), longest_px)
         return grey, "luma", chroma
-    if syntax not in (*NATIVE, RLE):
-        # A codestream holds values, not cells: High Bit says nothing about it (PS3.5 8.1.1).
-        facts = replace(facts, shift=0, saturate=syntax in LOSSY)
-        if syntax not in LOSSY and precision > facts.bits and int(cells.max()) >> facts.bits:
-            notes.append(
-                Note("bits-above", f"The pixels use {precision} bits, Bits Stored is "
-                     f"{facts.bits}; the bits above are left out (PS3.5 8.1.1).")
-            )  # fmt: skip
-    shown = render(cells, facts)
+    shown = render(cells, facts, longest_px=longest_px)
     notes.extend(shown.notes)
     return shown.pixels, shown.grey, 0.0
+
+
+def _as_coded(
+    cells: Samples, precision: int, syntax: str, facts: GreyFacts, notes: list[Note]
+) -> GreyFacts:
+    """A codestream holds values, not cells: High Bit says nothing about it (PS3.5 8.1.1)."""
+    if syntax in (*NATIVE, RLE):
+        return facts
+    if syntax not in LOSSY and precision > facts.bits and int(cells.max()) >> facts.bits:
+        notes.append(
+            Note("bits-above", f"The pixels use {precision} bits, Bits Stored is "
+                 f"{facts.bits}; the bits above are left out (PS3.5 8.1.1).")
+        )  # fmt: skip
+    return replace(facts, shift=0, saturate=syntax in LOSSY)
 
 
 def _to_rgb(cells: Samples, parsed: _Parsed) -> Samples:
