@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+from pydicom.datadict import tag_for_keyword
 from typer.testing import CliRunner
 
 from hilum import imaging
@@ -78,6 +80,25 @@ def test_private_elements_are_counted_and_not_shown(file: Path):
     assert "2 elements, not shown" in text
     assert "ecret" not in text
     assert "MAKER" not in text
+
+
+@pytest.mark.parametrize("keyword", ["Modality", "ViewPosition", "Manufacturer", "PatientSex"])
+def test_a_value_that_swallowed_a_name_is_not_shown(file: Path, keyword: str):
+    data = file.read_bytes()
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    start = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+    at = data.index(start)
+    vr, (length,) = data[at + 4 : at + 6], struct.unpack("<H", data[at + 6 : at + 8])
+    name = struct.pack("<HH2sH", 0x0010, 0x0010, b"PN", 12) + b"Secret^Name "
+    value = data[at + 8 : at + 8 + length] + name
+    file.write_bytes(
+        data[:at] + start + vr + struct.pack("<H", len(value)) + value + data[at + 8 + length :]
+    )
+    inspection = imaging.inspect(file)
+    shown = {row.keyword: row.value for row in inspection.rows}
+    assert shown[keyword] == "(no value of its kind, not shown)"
+    assert "ecret" not in f"{inspection.rows} {inspection.notes} {inspection.error}"
 
 
 def test_what_intake_would_do(file: Path):

@@ -6,6 +6,7 @@ import math
 import re
 
 from pydicom import Dataset
+from pydicom.charset import python_encoding
 
 from hilum.domain import Acquisition, Note, View
 from hilum.errors import InvalidHeader
@@ -47,6 +48,8 @@ _UID = re.compile(r"[0-9.]{1,64}")
 _YEARS_A_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 TAGS = (
+    0x00080005,  # Specific Character Set
+    0x00280301,  # Burned In Annotation
     0x00080060,  # Modality
     0x00180015,  # Body Part Examined
     0x00185101,  # View Position
@@ -102,7 +105,40 @@ def acquisition(dataset: Dataset, syntax: str, frames: int) -> Acquisition:
     )
 
 
-def left_out(dataset: Dataset) -> tuple[Note, ...]:
+def remarks(dataset: Dataset) -> tuple[Note, ...]:
+    """Tell what is odd about these facts, and which of them had to be left out."""
+    found = [_character_set(dataset), _mirrored(dataset), _burned_in(dataset), _left_out(dataset)]
+    return tuple(note for note in found if note is not None)
+
+
+def _character_set(dataset: Dataset) -> Note | None:
+    """Specific Character Set (0008,0005) must be made of the terms of PS3.3 C.12.1.1.2."""
+    try:
+        terms = [str(term).strip() for term in every(dataset, "SpecificCharacterSet")]
+    except InvalidHeader:
+        terms = ["unreadable"]
+    if all(term in python_encoding for term in terms):
+        return None
+    return Note("character-set", "Specific Character Set is none that PS3.3 C.12.1.1.2 knows; "
+                "names are not read.", warning=False)  # fmt: skip
+
+
+def _mirrored(dataset: Dataset) -> Note | None:
+    """Rows of a frontal picture lead to the patient's left (PS3.3 C.7.6.1.1.1)."""
+    if tuple(code[:1] for code in _orientation(dataset)) != ("R", "F"):
+        return None
+    return Note("mirrored", "Patient Orientation R\\F: the picture is stored mirrored, the "
+                "patient's left at the left; sides are swapped.")  # fmt: skip
+
+
+def _burned_in(dataset: Dataset) -> Note | None:
+    if code(dataset, "BurnedInAnnotation") != "YES":
+        return None
+    return Note("burned-in", "Text is burned into the picture, says Burned In Annotation "
+                "(0028,0301): pictures made of it may name the patient.")  # fmt: skip
+
+
+def _left_out(dataset: Dataset) -> Note | None:
     """Tell which of the facts are present and were not taken, for they are no value of their kind.
 
     Where a length is damaged, a value swallows the elements behind it: the patient's name and
@@ -114,9 +150,9 @@ def left_out(dataset: Dataset) -> tuple[Note, ...]:
     taken["SOPInstanceUID"] = instance_uid(dataset) or None
     odd = [keyword for keyword, value in taken.items() if value is None and _any(dataset, keyword)]
     if not odd:
-        return ()
-    return (Note("header-value-left-out", f"{', '.join(odd)}: no value of its kind (PS3.5 6.2); "
-                 "left out.", warning=False),)  # fmt: skip
+        return None
+    return Note("header-value-left-out", f"{', '.join(odd)}: no value of its kind (PS3.5 6.2); "
+                "left out.", warning=False)  # fmt: skip
 
 
 def instance_uid(dataset: Dataset) -> str:

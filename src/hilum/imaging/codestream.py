@@ -25,6 +25,7 @@ class Codestream:
         data: the codestream, without padding behind its end.
         several_scans: a JPEG whose first scan is not the whole picture (progressive, or component
             by component).
+        levels: how many times a grey JPEG 2000 picture can be halved without decoding it whole.
     """
 
     kind: str
@@ -35,6 +36,8 @@ class Codestream:
     data: Bytes
     orientation: int = 1
     several_scans: bool = False
+    signed: bool = False
+    levels: int = 0
 
 
 def read_codestream(data: Bytes) -> Codestream:
@@ -48,7 +51,10 @@ def read_codestream(data: Bytes) -> Codestream:
     data = _without_padding(data)
     start = bytes(data[:4])
     if start[:2] not in (b"\xff\xd8", b"\xff\x4f"):
-        raise DamagedFile("The compressed pixels are neither JPEG, JPEG-LS nor JPEG 2000.")
+        raise DamagedFile(
+            "The compressed pixels are neither JPEG, JPEG-LS nor JPEG 2000: they are overwritten, "
+            "or the transfer syntax is wrong. Export the image again."
+        )
     if bytes(data[-2:]) != b"\xff\xd9":
         raise DamagedFile(
             "The compressed pixels have no end-of-image marker (FF D9): the file was cut. "
@@ -57,7 +63,9 @@ def read_codestream(data: Bytes) -> Codestream:
     try:
         return _jpeg2000(data) if start == b"\xff\x4f\xff\x51" else _jpeg(data)
     except (struct.error, IndexError) as error:
-        raise DamagedFile("The compressed pixels break off in their header.") from error
+        raise DamagedFile(
+            "The compressed pixels break off in their header. Copy the file again from its source."
+        ) from error
 
 
 def _without_padding(data: Bytes) -> Bytes:
@@ -84,7 +92,10 @@ def _jpeg(data: Bytes) -> Codestream:
             lossless = marker in (0xC3, 0xC7)
             kind = "jpeg-ls" if marker == 0xF7 else "jpeg-lossless" if lossless else "jpeg"
             frame = kind, rows, columns, components, precision, marker in (0xC2, 0xC6)
-    raise DamagedFile("The JPEG codestream has no frame header, or no scan behind it.")
+    raise DamagedFile(
+        "The JPEG codestream has no frame header, or no scan behind it: the file was cut or "
+        "overwritten. Copy it again from its source."
+    )
 
 
 def _segments(data: Bytes) -> Iterator[tuple[int, Bytes]]:
@@ -92,7 +103,10 @@ def _segments(data: Bytes) -> Iterator[tuple[int, Bytes]]:
     at = 2
     while at < len(data):
         if data[at] != 0xFF:
-            raise DamagedFile("The JPEG header is overwritten: a marker was expected.")
+            raise DamagedFile(
+                "The JPEG header is overwritten: a marker was expected (ISO 10918-1 B.1.1.2). "
+                "Copy the file again from its source."
+            )
         while data[at] == 0xFF:
             at += 1
         marker = data[at]
@@ -114,8 +128,25 @@ def _jpeg2000(data: Bytes) -> Codestream:
     (components,) = struct.unpack(">H", data[40:42])
     depth = data[42]
     return Codestream(
-        "jpeg2000", bottom - top, right - left, components, (depth & 0x7F) + 1, _to_last_tile(data)
+        "jpeg2000",
+        bottom - top,
+        right - left,
+        components,
+        (depth & 0x7F) + 1,
+        _to_last_tile(data),
+        signed=bool(depth & 0x80),
+        levels=0 if components > 1 or depth & 0x80 or left or top else _levels(data),
     )
+
+
+def _levels(data: Bytes) -> int:
+    """Decomposition levels by the main header's COD (ISO 15444-1 A.6.1); 0 where it has none."""
+    at = 2
+    while at + 10 <= len(data) and data[at] == 0xFF and data[at + 1] not in (0x90, 0xD9):
+        if data[at + 1] == 0x52:
+            return int(data[at + 9])
+        at += 2 + int(struct.unpack(">H", data[at + 2 : at + 4])[0])
+    return 0
 
 
 def _to_last_tile(data: Bytes) -> Bytes:

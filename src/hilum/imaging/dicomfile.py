@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import warnings
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from pydicom import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 
 from hilum.domain import Note
-from hilum.errors import DamagedFile, NotAnImage, UnsupportedImage
-from hilum.imaging.limits import MAX_FILE_BYTES
+from hilum.errors import DamagedFile, InvalidHeader, NotAnImage, UnsupportedImage
+from hilum.imaging.limits import FREE_BYTES, MAX_FILE_BYTES, MAX_RATIO
 
 IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -37,11 +38,14 @@ PARSE_ERRORS = (
     NotImplementedError,
     RecursionError,
     MemoryError,
+    OSError,  # the file lies in memory: a sequence that breaks off
     struct.error,
+    BytesLengthException,
     InvalidDicomError,
 )
 """What pydicom raises on headers that are cut, overwritten or hostile."""
 
+_UID = re.compile(r"[0-9.]{1,64}")
 _one_at_a_time = threading.Lock()
 
 
@@ -87,21 +91,20 @@ def quiet() -> Generator[list[Note]]:
         yield notes
     texts = {str(warning.message) for warning in caught}
     charset = {text for text in texts if "encoding" in text.lower()}
+    undecodable = {text for text in charset if "decode" in text.lower()}
     # The texts quote values, which may be a patient's: count them, never repeat them.
-    if charset:
+    if undecodable:
         notes.append(
-            Note("character-set", "Specific Character Set is unknown or wrong; names are not read.",
-                 warning=False)
+            Note("undecodable-text", "Texts in the header do not fit its Specific Character Set; "
+                 "letters are missing from them.", warning=False)
         )  # fmt: skip
     if texts - charset:
+        count = len(texts - charset)
+        values = "1 header value breaks" if count == 1 else f"{count} header values break"
         notes.append(
-            Note(
-                "header-irregular",
-                f"{len(texts - charset)} header values break the standard's rules for their kind "
-                "(PS3.5 6.2); they are taken as they stand.",
-                warning=False,
-            )
-        )
+            Note("header-irregular", f"{values} the standard's rules for its kind (PS3.5 6.2); "
+                 "taken as it stands.", warning=False)
+        )  # fmt: skip
 
 
 def open_dicom(data: bytes, tags: Sequence[int] | None = None) -> DicomFile:
@@ -113,8 +116,9 @@ def open_dicom(data: bytes, tags: Sequence[int] | None = None) -> DicomFile:
 
     Raises:
         DamagedFile: the header breaks off or makes no sense.
+        InvalidHeader: Explicit VR under the name of Implicit VR, or the reverse.
         NotAnImage: a DICOMDIR.
-        UnsupportedImage: a deflated file that grows beyond 512 MiB.
+        UnsupportedImage: a deflated file that grows beyond 200 times its size and 64 MiB.
     """
     notes: list[Note] = []
     stream = BytesIO(data)
@@ -131,6 +135,11 @@ def open_dicom(data: bytes, tags: Sequence[int] | None = None) -> DicomFile:
         if not syntax:
             syntax = _guess_syntax(data, stream.tell())
             notes.append(Note("no-transfer-syntax", "Transfer Syntax UID is missing; guessed."))
+        if not _UID.fullmatch(syntax):
+            raise DamagedFile(
+                "Transfer Syntax UID (0002,0010) is no UID (PS3.5 9.1): the header is damaged. "
+                "Copy the file again from its source."
+            )
         if syntax == DEFLATED:
             data = _inflate(data[stream.tell() :])
             stream = BytesIO(data)
@@ -143,11 +152,30 @@ def open_dicom(data: bytes, tags: Sequence[int] | None = None) -> DicomFile:
         )
     except PARSE_ERRORS as error:
         raise DamagedFile(
-            f"The DICOM header cannot be parsed ({type(error).__name__}): it was cut or "
-            "overwritten. Copy the file again from its source."
+            f"The DICOM header cannot be parsed: {_why(error)}. Copy the file again from its "
+            "source."
         ) from error
+    if body.original_encoding[0] is (syntax != IMPLICIT):  # pydicom found out by itself
+        raise InvalidHeader(
+            f"The header is written in {'Im' if syntax != IMPLICIT else 'Ex'}plicit VR, its "
+            f"Transfer Syntax UID announces the other (PS3.5 A.1, A.2): it was changed by hand, or "
+            "by a program that is wrong. Export the file again."
+        )
     pixels, length, vr = _pixel_data(data, stream.tell(), little=syntax != BIG_ENDIAN)
+    if syntax == DEFLATED and pixels is not None and length != UNDEFINED_LENGTH:
+        _check_behind(data[stream.tell() + 12 + length :])
     return DicomFile(body, syntax, pixels, length, vr, tuple(notes))
+
+
+def _why(error: Exception) -> str:
+    """What an administrator should know of an error; its own text may quote a patient's data."""
+    if isinstance(error, RecursionError):
+        return "its sequences are nested deeper than those of any radiograph"
+    if isinstance(error, (EOFError, OSError, struct.error)):
+        return "it breaks off within an element: the file was cut, or a length in it is wrong"
+    if isinstance(error, (NotImplementedError, KeyError)):
+        return "an element has a value representation that PS3.5 6.2 does not know"
+    return f"an element makes no sense ({type(error).__name__}), so it was cut or overwritten"
 
 
 def _after_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -161,7 +189,7 @@ def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
 def _guess_syntax(data: bytes, at: int) -> str:
     head = data[at : at + 6]
     if len(head) < 6:
-        raise DamagedFile("The file ends within its meta information: it was cut.")
+        raise DamagedFile("The file ends within its meta information: it was cut. Copy it again.")
     if not (head[4:6].isalpha() and head[4:6].isupper()):
         return IMPLICIT
     return BIG_ENDIAN if head[0] == 0 else EXPLICIT
@@ -170,17 +198,34 @@ def _guess_syntax(data: bytes, at: int) -> str:
 def _inflate(data: bytes) -> bytes:
     """Undo the deflation of PS3.5 A.5, up to a cap."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    most = min(MAX_FILE_BYTES, max(FREE_BYTES, MAX_RATIO * len(data)))
     try:
-        out = inflater.decompress(data, MAX_FILE_BYTES)
+        out = inflater.decompress(data, most)
     except zlib.error as error:
-        raise DamagedFile("The deflated data set is damaged (PS3.5 A.5).") from error
+        raise DamagedFile(
+            "The deflated data set is damaged (PS3.5 A.5). Copy the file again from its source."
+        ) from error
     if inflater.unconsumed_tail:
         raise UnsupportedImage(
-            f"The deflated data set grows beyond {MAX_FILE_BYTES // 1024**2} MiB; it is not read."
+            f"The deflated data set grows beyond {most // 1024**2} MiB; no radiograph does. Export "
+            "the image uncompressed (Explicit VR Little Endian)."
         )
     if not inflater.eof:
-        raise DamagedFile("The deflated data set breaks off: the file was cut.")
+        raise DamagedFile("The deflated data set breaks off: the file was cut. Copy it again.")
     return out
+
+
+def _check_behind(data: bytes) -> None:
+    """Refuse what follows Pixel Data and is no element: a deflated data set has no checksum.
+
+    Raises:
+        DamagedFile: it is something else than padding or digital signatures (PS3.5 7.1, 7.2).
+    """
+    if data.strip(b"\x00") and data[:4] not in (b"\xfc\xff\xfc\xff", b"\xfa\xff\xfa\xff"):
+        raise DamagedFile(
+            "The deflated data set is longer than its pixels: part of the file was overwritten. "
+            "Copy it again from its source."
+        )
 
 
 def _pixel_data(data: bytes, at: int, *, little: bool) -> tuple[memoryview | None, int, str]:

@@ -14,6 +14,9 @@ from pydicom.sequence import Sequence
 from hilum.errors import InvalidHeader
 from hilum.imaging.dicomfile import PARSE_ERRORS
 
+EXPORT_AGAIN = "Export the image again, or ask the maker of the program that wrote it."
+"""What to do about a header that was written wrongly."""
+
 _Values = _Sequence[Any]
 _CODE = re.compile(r"[A-Z0-9 _]{1,16}")
 _SEVERAL = (MultiValue, Sequence, list, tuple)
@@ -31,7 +34,7 @@ def first(dataset: Dataset, keyword: str) -> Any:
             several = cast("_Values", value)
             value = several[0] if len(several) else None
     except PARSE_ERRORS as error:
-        raise InvalidHeader(f"{keyword} cannot be read: it is no value of its kind.") from error
+        raise _no_value(keyword, "a value of its kind") from error
     return None if value is None or value == "" else value
 
 
@@ -46,7 +49,7 @@ def every(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
         if isinstance(value, _SEVERAL):
             return tuple(cast("_Values", value))
     except PARSE_ERRORS as error:
-        raise InvalidHeader(f"{keyword} cannot be read: it is no value of its kind.") from error
+        raise _no_value(keyword, "a value of its kind") from error
     return () if value is None or value == "" else (value,)
 
 
@@ -62,7 +65,7 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidHeader(f"{keyword} is no whole number.") from error
+        raise _no_value(keyword, "a whole number") from error
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:
@@ -77,7 +80,11 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidHeader(f"{keyword} is no number.") from error
+        raise _no_value(keyword, "a number") from error
+
+
+def _no_value(keyword: str, kind: str) -> InvalidHeader:
+    return InvalidHeader(f"{keyword} is not {kind} (PS3.5 6.2). {EXPORT_AGAIN}")
 
 
 def code(dataset: Dataset, keyword: str) -> str | None:

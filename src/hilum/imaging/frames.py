@@ -24,10 +24,16 @@ def first_frame(data: memoryview, frames: int) -> bytes | memoryview:
     """
     items = _items(data)
     if not items:
-        raise DamagedFile("Pixel Data has no item: the encapsulation is broken (PS3.5 A.4).")
+        raise DamagedFile(
+            "Pixel Data has no item: the encapsulation is broken (PS3.5 A.4). Copy the file again "
+            "from its source."
+        )
     table, fragments = items[0], items[1:]
     if not fragments:
-        raise DamagedFile("Pixel Data holds no fragment: the file has a header and no picture.")
+        raise DamagedFile(
+            "Pixel Data holds no fragment: the file has a header and no picture (PS3.5 A.4). "
+            "Export the image again."
+        )
     if frames > 1:
         fragments = _of_first_frame(table, fragments, frames)
     return fragments[0] if len(fragments) == 1 else b"".join(fragments)
@@ -44,7 +50,8 @@ def _items(data: memoryview) -> list[memoryview]:
         if tag != _ITEM or length == 0xFFFFFFFF:
             raise DamagedFile(
                 f"Pixel Data has tag {tag >> 16:04X},{tag & 0xFFFF:04X} where an item was "
-                "expected (PS3.5 A.4): the file is overwritten, or its transfer syntax is wrong."
+                "expected (PS3.5 A.4): the file is overwritten, or its transfer syntax is wrong. "
+                "Export the image again."
             )
         if at + length > len(data):
             raise DamagedFile(

@@ -8,7 +8,7 @@ from pydicom import Dataset
 
 from hilum.domain import Note
 from hilum.errors import InvalidHeader, UnsupportedImage
-from hilum.imaging.elements import code, every, first, integer, number
+from hilum.imaging.elements import EXPORT_AGAIN, code, every, first, integer, number
 from hilum.imaging.grey import GreyFacts, LookUp, Window
 from hilum.imaging.limits import check_size
 from hilum.imaging.tables import look_up
@@ -100,32 +100,45 @@ def pixel_header(dataset: Dataset) -> PixelHeader:
     check_size(rows, columns)
     photometric = code(dataset, "PhotometricInterpretation")
     if photometric is None:
-        raise InvalidHeader("Photometric Interpretation (0028,0004) is missing or no code: "
-                            "polarity unknown.")  # fmt: skip
+        raise InvalidHeader(
+            "Photometric Interpretation (0028,0004) is missing or no code, so polarity is "
+            f"undefined (PS3.3 C.7.6.3.1.2). {EXPORT_AGAIN}"
+        )
     if photometric not in (*GREY, *COLOUR, PALETTE):
         raise UnsupportedImage(
             f"Photometric Interpretation {photometric[:16]!r} is not read; expected MONOCHROME1 "
-            "or MONOCHROME2 (PS3.3 C.7.6.3.1.2)."
+            "or MONOCHROME2 (PS3.3 C.7.6.3.1.2). Export the image as grey."
         )
     samples = integer(dataset, "SamplesPerPixel") or 1
     if samples != (3 if photometric in COLOUR else 1):
-        raise InvalidHeader(f"Samples per Pixel {samples} does not go with {photometric}.")
+        raise InvalidHeader(
+            f"Samples per Pixel {samples} does not go with {photometric} (PS3.3 C.7.6.3.1.1). "
+            f"{EXPORT_AGAIN}"
+        )
     allocated, stored = _required(dataset, "BitsAllocated"), _required(dataset, "BitsStored")
     if allocated in (1, 32, 64):
-        raise UnsupportedImage(f"Bits Allocated {allocated} is not read; expected 8 or 16.")
+        raise UnsupportedImage(
+            f"Bits Allocated {allocated} is not read; radiographs have 8 or 16 (PS3.3 C.8.11.3). "
+            "Export the image with 16 bits."
+        )
     if allocated not in (8, 16):
-        raise InvalidHeader(f"Bits Allocated {allocated}: expected 8 or 16 (PS3.3 C.8.11.3).")
+        raise InvalidHeader(
+            f"Bits Allocated {allocated}: expected 8 or 16 (PS3.3 C.8.11.3). {EXPORT_AGAIN}"
+        )
     high_bit = integer(dataset, "HighBit")
     high_bit = stored - 1 if high_bit is None else high_bit
     if not (1 <= stored <= allocated and stored - 1 <= high_bit < allocated):
         raise InvalidHeader(
             f"Bits Stored {stored}, High Bit {high_bit}, Bits Allocated {allocated} contradict "
-            "each other (PS3.5 8.1.1)."
+            f"each other (PS3.5 8.1.1). {EXPORT_AGAIN}"
         )
     frames = integer(dataset, "NumberOfFrames")
     frames = 1 if frames is None else frames
     if not 1 <= frames <= MAX_FRAMES:
-        raise InvalidHeader(f"Number of Frames {frames}: expected 1 for a radiograph.")
+        raise InvalidHeader(
+            f"Number of Frames {frames}: expected 1 for a radiograph (PS3.3 C.7.6.6). "
+            f"{EXPORT_AGAIN}"
+        )
     return PixelHeader(
         rows=rows,
         columns=columns,
@@ -167,7 +180,7 @@ def grey_facts(dataset: Dataset, pixel: PixelHeader) -> tuple[GreyFacts, tuple[N
         slope=1.0 if slope is None else slope,
         intercept=0.0 if intercept is None else intercept,
         modality=table,
-        voi=_voi(dataset, pixel, table, intercept or 0.0, notes),
+        voi=_voi(dataset, table is None and _below_zero(pixel, slope, intercept), notes),
         inverted=_inverted(dataset, pixel.photometric, notes),
     )
     return facts, tuple(notes)
@@ -176,7 +189,10 @@ def grey_facts(dataset: Dataset, pixel: PixelHeader) -> tuple[GreyFacts, tuple[N
 def _required(dataset: Dataset, keyword: str) -> int:
     value = integer(dataset, keyword)
     if value is None:
-        raise InvalidHeader(f"{keyword} is missing: the picture cannot be laid out.")
+        raise InvalidHeader(
+            f"{keyword} is missing, so the picture cannot be laid out (PS3.3 C.7.6.3). "
+            f"{EXPORT_AGAIN}"
+        )
     return value
 
 
@@ -196,15 +212,16 @@ def _by_sign(value: int, pixel: PixelHeader) -> int:
     return value - top if pixel.signed and value >= top // 2 else value
 
 
-def _voi(
-    dataset: Dataset,
-    pixel: PixelHeader,
-    modality: LookUp | None,
-    intercept: float,
-    notes: list[Note],
-) -> LookUp | Window | None:
+def _below_zero(pixel: PixelHeader, slope: float | None, intercept: float | None) -> bool:
+    """Whether modality values may be negative (PS3.3 C.11.2.1.1)."""
+    half = 1 << (pixel.stored - 1)
+    ends = (-half, half - 1) if pixel.signed else (0, 2 * half - 1)
+    slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
+    return any(end * slope + intercept < 0 for end in ends)
+
+
+def _voi(dataset: Dataset, signed: bool, notes: list[Note]) -> LookUp | Window | None:
     """The VOI LUT where there is one, else the first window (PS3.3 C.11.2 leaves the choice)."""
-    signed = intercept < 0 or (pixel.signed and modality is None)
     table = look_up(dataset, "VOILUTSequence", signed=signed)
     centres, widths = every(dataset, "WindowCenter"), every(dataset, "WindowWidth")
     if table is not None:

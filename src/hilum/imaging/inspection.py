@@ -14,6 +14,7 @@ from pydicom.uid import UID
 from hilum.domain import Note, Radiograph
 from hilum.errors import IntakeError
 from hilum.imaging.dicomfile import PARSE_ERRORS, open_dicom, quiet
+from hilum.imaging.files import FoundFile
 from hilum.imaging.intake import load, read
 from hilum.imaging.masking import masked
 from hilum.imaging.sniff import sniff
@@ -65,11 +66,12 @@ class Inspection:
     radiograph: Radiograph | None = None
 
 
-def inspect(path: Path | str) -> Inspection:
+def inspect(path: Path | str | FoundFile, *, mend: bool = False) -> Inspection:
     """Look at a file; whatever is wrong with it stands in the result.
 
     Args:
         path: the file.
+        mend: look at what :func:`hilum.imaging.read` would mend.
 
     Returns:
         Header, grey chain, notes, and the error where the file cannot be read.
@@ -77,7 +79,7 @@ def inspect(path: Path | str) -> Inspection:
     Source:
         What is masked: PS3.15 Table E.1-1, basic profile.
     """
-    path = Path(path)
+    name = path.name if isinstance(path, FoundFile) else Path(path).name
     size, kind, rows = 0, None, ()
     try:
         data = load(path)
@@ -85,11 +87,11 @@ def inspect(path: Path | str) -> Inspection:
         kind = sniff(data)
         if kind == "dicom":
             rows = _header(data)
-        radiograph = read(path)
+        radiograph = read(path, data=data, name=name, mend=mend)
     except IntakeError as error:
-        return Inspection(path.name, kind, size, rows, error=(error.code, str(error)))
+        return Inspection(name, kind, size, rows, error=(error.code, str(error)))
     return Inspection(
-        path.name,
+        name,
         kind,
         size,
         rows,

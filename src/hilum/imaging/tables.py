@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 from hilum.errors import InvalidHeader
-from hilum.imaging.elements import every, first
+from hilum.imaging.elements import EXPORT_AGAIN, every, first
 from hilum.imaging.grey import LookUp
 
 
@@ -41,22 +41,31 @@ def table_from(descriptor: tuple[object, ...], data: object, *, signed: bool, na
         InvalidHeader: they are missing, short or out of range.
     """
     if len(descriptor) != 3:
-        raise InvalidHeader(f"{name} has a LUT Descriptor of {len(descriptor)} values, not 3.")
+        raise InvalidHeader(
+            f"{name} has a LUT Descriptor of {len(descriptor)} values, not 3 (PS3.3 C.11.1.1.1). "
+            f"{EXPORT_AGAIN}"
+        )
     entries, start, bits = (int(cast("int", value)) for value in descriptor)
     entries = (entries & 0xFFFF) or 65536  # 0 stands for 65,536
     start &= 0xFFFF
     if signed and start >= 32768:
         start -= 65536
     if not 8 <= bits <= 16:
-        raise InvalidHeader(f"{name}: entries of {bits} bits; PS3.3 C.11.1.1.1 allows 8 to 16.")
+        raise InvalidHeader(
+            f"{name}: entries of {bits} bits; PS3.3 C.11.1.1.1 allows 8 to 16. {EXPORT_AGAIN}"
+        )
     values = _entries(data, entries, bits)
     if len(values) < entries:
         raise InvalidHeader(
-            f"{name} announces {entries} entries and holds {len(values)}: grey levels undefined."
+            f"{name} announces {entries} entries and holds {len(values)}, so grey levels are "
+            f"undefined (PS3.3 C.11.1.1.1). {EXPORT_AGAIN}"
         )
     values = values[:entries].astype(np.float64)
     if values.max() >= 1 << bits:
-        raise InvalidHeader(f"{name} holds entries beyond its {bits} bits: grey levels undefined.")
+        raise InvalidHeader(
+            f"{name} holds entries beyond its {bits} bits, so grey levels are undefined "
+            f"(PS3.3 C.11.1.1.1). {EXPORT_AGAIN}"
+        )
     return LookUp(start, values, bits)
 
 

@@ -215,8 +215,11 @@ def _describe_grey(dataset: Dataset, facts: DicomFacts, *, signed: bool) -> None
         dataset.ModalityLUTSequence = _lut(facts["modality_lut"], signed=signed)
         dataset.ModalityLUTSequence[0].ModalityLUTType = "US"
     if "voi_lut" in facts:
-        below = "rescale" in facts and facts["rescale"][1] < 0
-        negative = below or (signed and "modality_lut" not in facts)
+        half = 1 << (dataset.BitsStored - 1)
+        ends = (-half, half - 1) if signed else (0, 2 * half - 1)
+        slope, intercept = facts.get("rescale", (1.0, 0.0))
+        below = min(end * slope + intercept for end in ends) < 0
+        negative = below and "modality_lut" not in facts
         dataset.VOILUTSequence = _lut(facts["voi_lut"], signed=negative)
     if "window" in facts:
         pairs = np.atleast_2d(np.asarray(facts["window"], np.float64))
