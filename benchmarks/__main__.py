@@ -14,12 +14,14 @@ from benchmarks.machine import circumstances, keep_two_cores
 from benchmarks.options import ROOT, Options
 from benchmarks.results import render, write
 
-SCRIPTS = ("reading", "cold", "memory", "chest14")
+SCRIPTS = ("intake", "reading", "cold", "memory", "chest14", "lies")
 PACKAGES = {
+    "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
     "reading": ("hilum", "onnxruntime", "torch", "torchxrayvision", "scikit-image", "pydicom"),
     "cold": ("hilum", "onnxruntime", "torch"),
     "memory": ("hilum", "onnxruntime", "opencv-python-headless"),
     "chest14": ("hilum", "numpy", "scikit-learn"),
+    "lies": ("hilum", "numpy", "opencv-python-headless"),
 }
 
 
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
             size=tuple(said.size),
             bundle=said.bundle,
             files=tuple(said.files),
+            links=said.links,
             run=said.run,
             data=said.data,
             weights=said.weights,
@@ -60,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of the drawn radiographs")  # fmt: skip
     add("--files", type=_positive, nargs=2, default=(50, 1000), metavar=("FEW", "MANY"),
         help="files in the two runs of `memory`")  # fmt: skip
+    add("--links", type=_positive, default=2000, help="files that one worker of `intake` reads")
     add("--bundle", default="chest14", help="what `cold` and `memory` read with: name or path")
     add("--run", type=Path, help="`chest14`: folder of the training run")
     add("--data", type=Path, help="`chest14`: folder of the radiographs")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Unpack
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ from hilum.bundles import Bundle, available, load, save
 from hilum.bundles.card import Card, CardFinding, Graph, Preprocessing
 from hilum.domain import Refusal
 from hilum.domain.findings import CHEST14
-from hilum.imaging import write_dicom
+from hilum.imaging import DicomFacts, write_dicom
 from hilum.phantoms import draw_chest
 from hilum.reading import Reader
 
@@ -31,18 +33,28 @@ GRAIN = 6.0
 codecs find no smoother picture than they would in a hospital."""
 
 
-def dicom_files(folder: Path, size: tuple[int, int]) -> dict[str, Path]:
-    """A drawn chest of 12 bits in each transfer syntax, every file with noise of its own.
+def dicom_files(
+    folder: Path,
+    size: tuple[int, int],
+    syntaxes: Iterable[str] = SYNTAXES,
+    *,
+    alike: bool = False,
+    **facts: Unpack[DicomFacts],
+) -> dict[str, Path]:
+    """A drawn chest of 12 bits in each transfer syntax.
 
     Args:
         folder: where they go; files that are there already are taken.
         size: (rows, columns). The chest is drawn at half of it and enlarged, to save time.
+        syntaxes: as ``hilum.imaging.write_dicom`` names them.
+        alike: whether all have the same noise; else every file has its own.
+        facts: for their headers.
 
     Returns:
-        Paths by the keys of :data:`SYNTAXES`.
+        Paths by transfer syntax.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {syntax: folder / f"{syntax}.dcm" for syntax in SYNTAXES}
+    paths = {syntax: folder / f"{syntax}.dcm" for syntax in syntaxes}
     if all(path.exists() for path in paths.values()):
         return paths
     half = (max(64, size[0] // 2), max(64, size[1] // 2))
@@ -53,11 +65,14 @@ def dicom_files(folder: Path, size: tuple[int, int]) -> dict[str, Path]:
     for seed, (syntax, path) in enumerate(paths.items()):
         write_dicom(
             path,
-            _stored(grey, seed),
-            bits_stored=12,
-            transfer_syntax=syntax,
-            age="045Y",
-            spacing_mm=(spacing, spacing),
+            _stored(grey, 0 if alike else seed),
+            **{
+                "bits_stored": 12,
+                "transfer_syntax": syntax,
+                "age": "045Y",
+                "spacing_mm": (spacing, spacing),
+                **facts,
+            },
         )
     return paths
 

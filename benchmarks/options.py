@@ -19,6 +19,7 @@ class Options:
         size: (rows, columns) of the drawn radiographs.
         bundle: what `cold` and `memory` read with: a name, a folder or a .hilum file.
         files: how many files the small and the large reading run have.
+        links: how many files one worker of `intake` reads.
         run: folder of a training run; None to compare what was saved of one.
         data: folder of the radiographs; None for the one beside the checkout.
         weights: folder of the starting weights; None likewise.
@@ -29,6 +30,7 @@ class Options:
     size: tuple[int, int] = (3000, 2500)
     bundle: str = "chest14"
     files: tuple[int, int] = (50, 1000)
+    links: int = 2000
     run: Path | None = None
     data: Path | None = None
     weights: Path | None = None

@@ -1,0 +1,78 @@
+"""The chains of `intake`, each made in a process of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def hilum_chain(apart: bool) -> Callable[..., int]:
+    """Hilum: ``call(path, out, longest_px)`` writes a PNG and gives its bytes.
+
+    Args:
+        apart: whether decoders run in a process of their own.
+    """
+    import cv2
+
+    from hilum.imaging import encode_png, isolate_decoders, read
+
+    cv2.setNumThreads(1)
+    isolate_decoders(apart)
+
+    def call(path: str, out: str, longest_px: int | None = None) -> int:
+        data = encode_png(read(path, longest_px=longest_px).pixels)
+        return Path(out).write_bytes(data)
+
+    return call
+
+
+def usual_chain() -> Callable[..., int]:
+    """pydicom, numpy and Pillow as most notebooks put them together: ``call`` as in Hilum's."""
+    import numpy as np
+    from PIL import Image
+    from pydicom import dcmread
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+
+    def call(path: str, out: str, longest_px: int | None = None) -> int:
+        dataset = dcmread(path)
+        grey: Any = apply_voi_lut(apply_modality_lut(dataset.pixel_array, dataset), dataset)
+        grey = (grey - grey.min()) / (grey.max() - grey.min()) * 255
+        if dataset.PhotometricInterpretation == "MONOCHROME1":
+            grey = 255 - grey
+        picture = Image.fromarray(grey.astype(np.uint8))
+        if longest_px is not None:
+            factor = longest_px / max(picture.size)
+            size = (round(picture.width * factor), round(picture.height * factor))
+            picture = picture.resize(size, Image.Resampling.LANCZOS)
+        picture.save(out)
+        return Path(out).stat().st_size
+
+    return call
+
+
+def hilum_worker(apart: bool) -> Callable[..., tuple[int, float, float]]:
+    """Hilum over many files: ``call(paths, out, longest_px)`` gives their number and two peaks.
+
+    They are the kernel's own records, in 10⁶ bytes, for this process and its decoder process, and
+    need not have been reached at the same time.
+    """
+    chain = hilum_chain(apart)
+
+    def call(paths: Sequence[str], out: str, longest_px: int) -> tuple[int, float, float]:
+        for path in paths:
+            chain(path, out, longest_px)
+        return len(paths), _peak("self") / 1e6, sum(map(_peak, _children())) / 1e6
+
+    return call
+
+
+def _children() -> list[str]:
+    tasks = Path("/proc/self/task").iterdir()
+    return [pid for task in tasks for pid in (task / "children").read_text("ascii").split()]
+
+
+def _peak(pid: str) -> int:
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("ascii"))
+    return int(found.group(1)) * 1024 if found else 0
