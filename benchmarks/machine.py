@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
-from collections.abc import Sequence
+import re
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -56,3 +59,40 @@ def _processor() -> str:
     wide = next((n for n in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if n in flags), "")
     name = model or platform.processor() or platform.machine()
     return f"{name} ({wide})" if wide else name
+
+
+def tree_bytes(pid: int) -> int:
+    """Memory that a process and its descendants hold now; pages that several share count once.
+
+    The proportional set size of the kernel (``smaps_rollup``); 0 where it does not tell.
+    """
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # no Linux, or it ended meanwhile
+        return 0
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    return (int(found.group(1)) * 1024 if found else 0) + sum(map(tree_bytes, children))
+
+
+@contextmanager
+def watched(pid: int, every_s: float) -> Generator[list[int]]:
+    """Look at :func:`tree_bytes` again and again.
+
+    Yields:
+        A list whose only item is the largest found so far.
+    """
+    peak, ended = [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(every_s):
+            peak[0] = max(peak[0], tree_bytes(pid))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import statistics
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.machine import CORES
+from benchmarks.machine import CORES, tree_bytes
 from benchmarks.material import SYNTAXES, dicom_files, reading_bundle
 from benchmarks.options import Options
 from benchmarks.results import Mark, Section, Table
@@ -21,7 +19,7 @@ ROUNDS = 1
 LIMIT_MB = 400
 SAME = 1.1
 """Up to this ratio two peaks count as the same."""
-EVERY_S = 0.05
+EVERY_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ class Run:
 def run(options: Options) -> Section:
     """Measure."""
     title = "Memory of a reading run"
-    if find_spec("psutil") is None:
-        return Section("memory", title, skipped="psutil not installed: `make bench` does it.")
+    if not Path("/proc/self/smaps_rollup").exists():
+        return Section("memory", title, skipped="this system does not tell what a process holds.")
     files = dicom_files(options.folder / "files", options.size)
     bundle, said = reading_bundle(options.bundle, files["explicit"], options.folder)
     if bundle is None:
@@ -85,9 +83,9 @@ def _notes(size: tuple[int, int], said: str) -> tuple[str, str]:
         "written."
     )
     peak = (
-        "Peak: the largest of the kernel's own record since the program began (VmHWM) and of the "
-        f"sum over the process and its children, looked at every {1000 * EVERY_S:.0f} ms; "
-        "MB of 10⁶ bytes."
+        "Peak: the largest sum of the proportional set sizes of the process and its decoder "
+        "processes (pages that several share count once), looked at every "
+        f"{1000 * EVERY_S:.0f} ms; MB of 10⁶ bytes."
     )
     return files, peak
 
@@ -101,8 +99,6 @@ def _folder(folder: Path, files: list[Path], count: int) -> Path:
 
 
 def _read(folder: Path, out: Path, bundle: str) -> Run:
-    import psutil
-
     hilum = str(Path(sys.executable).with_name("hilum"))
     line = [hilum, "read", str(folder), "-o", str(out)]
     line += ["--bundle", bundle, "--workers", str(CORES)]
@@ -113,7 +109,7 @@ def _read(folder: Path, out: Path, bundle: str) -> Run:
             ended, status = os.waitpid(process.pid, os.WNOHANG)
             if ended:
                 break
-            peak = max(peak, _tree_bytes(psutil, process.pid), _high_water(process.pid))
+            peak = max(peak, tree_bytes(process.pid))
             time.sleep(EVERY_S)
         seconds = time.monotonic() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -121,28 +117,6 @@ def _read(folder: Path, out: Path, bundle: str) -> Run:
             log.seek(0)
             raise RuntimeError(f"hilum read ended with {process.returncode}:\n{log.read()}")
     return Run(peak / 1e6, seconds)
-
-
-def _high_water(pid: int) -> int:
-    """The kernel's record since the program began.
-
-    ``ru_maxrss`` would not do: it starts with what the process that forked held.
-    """
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError):  # no Linux, or it ended meanwhile
-        return 0
-    found = re.search(r"VmHWM:\s+(\d+) kB", text)
-    return int(found.group(1)) * 1024 if found else 0
-
-
-def _tree_bytes(psutil, pid: int) -> int:
-    try:
-        process = psutil.Process(pid)
-        members = [process, *process.children(recursive=True)]
-        return sum(member.memory_info().rss for member in members)
-    except psutil.NoSuchProcess:  # it ended meanwhile
-        return 0
 
 
 def _mark(peak: float, count: int) -> Mark:

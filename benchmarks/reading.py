@@ -12,6 +12,7 @@ from benchmarks.material import SYNTAXES, densenet, dicom_files, reading_bundle
 from benchmarks.measure import Side, Times, Worker, interleave, ratio, worker
 from benchmarks.options import Options
 from benchmarks.results import Mark, Section, Table
+from benchmarks.sides import Bundles
 
 ROUNDS = 11
 BATCH = 10
@@ -19,6 +20,8 @@ BATCH_ROUNDS = 3
 
 SAME = "Hilum, the same DenseNet121"
 SHIPPED = "Hilum, chest14"
+OPENVINO = ", OpenVINO"
+"""Behind the side's name, where OpenVINO runs its network."""
 THEIRS = "TorchXRayVision"
 THEIRS_CV2 = "TorchXRayVision, OpenCV resizes"
 THEIRS_GRADIENT = "TorchXRayVision, its gradient heatmap"
@@ -41,7 +44,11 @@ def run(options: Options) -> Section:
     files = {syntax: str(path) for syntax, path in paths.items()}
     same, state = densenet(options.folder)
     shipped, said = reading_bundle("chest14", paths["explicit"], options.folder)
-    bundles = {SAME: str(same)} | ({SHIPPED: shipped} if shipped else {})
+    bundles = {SAME: (str(same), "onnxruntime")}
+    if shipped:
+        bundles[SHIPPED] = shipped, "onnxruntime"
+    if find_spec("openvino") is not None:
+        bundles |= {name + OPENVINO: (where, "openvino") for name, (where, _) in bundles.items()}
     rounds = options.rounds(ROUNDS)
     with ExitStack() as stack:
         start = stack.enter_context
@@ -88,7 +95,10 @@ def run(options: Options) -> Section:
                 ],
             ),
         ),
-        notes=(*_notes(options.size), f"chest14: {said}."),
+        notes=(
+            *_notes(options.size),
+            f"chest14: {said}. OpenVINO: `--runtime openvino`, in float32.",
+        ),
     )
 
 
@@ -103,7 +113,7 @@ def _one_file(
     return sides
 
 
-def _many_files(bundles: dict[str, str], state: str, path: str, rounds: int) -> dict[str, Times]:
+def _many_files(bundles: Bundles, state: str, path: str, rounds: int) -> dict[str, Times]:
     with ExitStack() as stack:
         start = stack.enter_context
         ours = start(worker("benchmarks.sides:hilum_side", bundles, 1))

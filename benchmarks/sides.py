@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+Bundles = Mapping[str, tuple[str, str]]
+"""Side → where its bundle lies, and the runtime."""
 
-def hilum_side(bundles: Mapping[str, str], threads: int) -> Callable[..., Any]:
+
+def hilum_side(bundles: Bundles, threads: int) -> Callable[..., Any]:
     """Hilum: ``call(bundle, paths, workers)`` reads the files and counts the readings.
 
     One worker reads with a network of ``threads`` threads, several with one thread each.
@@ -18,8 +21,10 @@ def hilum_side(bundles: Mapping[str, str], threads: int) -> Callable[..., Any]:
     from hilum.imaging import FoundFile
     from hilum.reading import Reader, read_many
 
-    alone = {name: Reader.of(where, threads=threads) for name, where in bundles.items()}
-    shared = {name: Reader.of(where, threads=1) for name, where in bundles.items()}
+    alone, shared = (
+        {name: Reader.of(where, threads=n, runtime=how) for name, (where, how) in bundles.items()}
+        for n in (threads, 1)
+    )
 
     def call(bundle: str, paths: Sequence[str], workers: int = 1) -> int:
         if workers == 1:
@@ -37,18 +42,21 @@ def hilum_side(bundles: Mapping[str, str], threads: int) -> Callable[..., Any]:
     return call
 
 
-def hilum_stages(bundles: Mapping[str, str], threads: int) -> Callable[..., dict[str, float]]:
+def hilum_stages(bundles: Bundles, threads: int) -> Callable[..., dict[str, float]]:
     """Hilum's steps one by one: ``call(bundle, path)`` gives seconds a step."""
     from hilum.imaging import read
     from hilum.reading import Reader
-    from hilum.transforms.preprocess import prepare
+    from hilum.transforms.preprocess import LONGEST_PX, prepare
 
-    readers = {name: Reader.of(where, threads=threads) for name, where in bundles.items()}
+    readers = {
+        name: Reader.of(where, threads=threads, runtime=how)
+        for name, (where, how) in bundles.items()
+    }
 
     def call(bundle: str, path: str) -> dict[str, float]:
         reader = readers[bundle]
         marks = [time.perf_counter()]
-        radiograph = read(path)
+        radiograph = read(path, longest_px=LONGEST_PX)
         marks.append(time.perf_counter())
         reader.gate.look(radiograph)
         marks.append(time.perf_counter())

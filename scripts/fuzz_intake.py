@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ import numpy as np
 import pydicom
 
 from hilum import imaging, phantoms
+from hilum.domain import Radiograph
 from hilum.errors import HilumError, IntakeError
 from hilum.imaging.write import TRANSFER_SYNTAXES
 
@@ -52,6 +54,7 @@ LIBRARIES = (
 )  # fmt: skip
 
 Bytes = bytearray
+REDUCED = find_spec("PIL") is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,7 +413,16 @@ class Outcome:
         return self.what.startswith("FAILED")
 
 
-def _try(file: Path, written: list[str]) -> tuple[str, str]:
+def _read_otherwise(file: Path) -> tuple[Radiograph | None, str]:
+    """Read a file mended, small and at a low resolution: other code on the same bytes."""
+    try:
+        radiograph = imaging.read(file, mend=True, longest_px=48, reduced=REDUCED)
+    except IntakeError as error:
+        return None, str(error)
+    return radiograph, ""
+
+
+def _try(file: Path, written: list[str]) -> tuple[str, str]:  # noqa: PLR0911  (one a fault)
     """Read and inspect one file; the outcome in a word, and detail of what must not be."""
     written.clear()
     try:
@@ -423,13 +435,15 @@ def _try(file: Path, written: list[str]) -> tuple[str, str]:
             what = "read-with-warning" if warned else "read"
             told = f"{radiograph.acquisition} {radiograph.source} {radiograph.notes}"
         seen = imaging.inspect(file)
+        small, otherwise = _read_otherwise(file)
     except Exception:  # noqa: BLE001  (whatever it is, it is a finding)
         return "FAILED raised", traceback.format_exc()
     told += repr(seen.error) + repr(seen.rows)
     if (seen.error is None) is not (radiograph is not None):
         return "FAILED inspect differs", f"{what}: {seen.error}"
-    if radiograph is not None:
-        pixels = radiograph.pixels
+    if (small is None) is not (radiograph is None):
+        return "FAILED mending differs", f"{what}: {otherwise}"
+    for pixels in (one.pixels for one in (radiograph, small) if one is not None):
         if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
             return "FAILED grey levels", f"{pixels.min()} to {pixels.max()}"
     if any(word in told.upper() for word in TELLING):

@@ -1,14 +1,18 @@
 """The bad inputs of the intake table, made by code: what each file is, and what must come out.
 
-Numbers are those of the table of fifty cases that a reader of radiographs must survive. Cases 34
-(archives) and 40 (the same instance with other pixels) need several files and a run; they are in
-``test_archive.py`` and ``tests/flows``. Cases 45 to 50 are no files. Grey levels of case 27 are
-held against a float oracle in ``test_grey_pipeline.py``.
+Numbers are those of the table of fifty cases that a reader of radiographs must survive. Case 40
+(the same instance with other pixels) needs several files and a run: ``tests/report`` and
+``tests/flows`` have it, ``test_archive.py`` more of case 34. Cases 45 to 50 are no files. Grey
+levels of case 27 are held against a float oracle in ``test_grey_everywhere.py``.
 """
 
 from __future__ import annotations
 
+import io
+import stat
 import struct
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +25,14 @@ import numpy as np
 import pydicom
 
 from hilum import imaging, phantoms
-from hilum.errors import DamagedFile, IntakeError, InvalidHeader, NotAnImage, UnsupportedImage
+from hilum.errors import (
+    DamagedFile,
+    IntakeError,
+    InvalidHeader,
+    NotAnImage,
+    UnsafeArchive,
+    UnsupportedImage,
+)
 from hilum.imaging.write import TRANSFER_SYNTAXES
 
 NAME, NUMBER = "Roesler^Jadwiga", "MRN-47110815"
@@ -598,4 +609,63 @@ def _of_no_age(folder: Path) -> Path:
     return file
 
 
-CASES = (*_of_the_file(), *_of_sizes(), *_of_grey(), *_of_structure(), *_of_the_picture())
+def zipped(name: str, data: bytes = b"", *, link: bool = False) -> Build:
+    """A ZIP archive with one member."""
+
+    def build(folder: Path) -> Path:
+        member = zipfile.ZipInfo(name)
+        member.compress_type = zipfile.ZIP_DEFLATED
+        if link:
+            member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        with zipfile.ZipFile(folder / "x.zip", "w") as archive:
+            archive.writestr(member, data)
+        return folder / "x.zip"
+
+    return build
+
+
+def tarred(member: tarfile.TarInfo, data: bytes = b"", *, kept: float = 1.0) -> Build:
+    """A TAR archive, packed by gzip, with one member; only a share of it is kept."""
+
+    def build(folder: Path) -> Path:
+        member.size = len(data)
+        with tarfile.open(folder / "x.tar.gz", "w:gz") as archive:
+            archive.addfile(member, io.BytesIO(data))
+        whole = (folder / "x.tar.gz").read_bytes()
+        (folder / "x.tar.gz").write_bytes(whole[: int(kept * len(whole))])
+        return folder / "x.tar.gz"
+
+    return build
+
+
+def _linked() -> tarfile.TarInfo:
+    member = tarfile.TarInfo("x.dcm")
+    member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return member
+
+
+def _of_archives() -> Iterator[Case]:
+    """Case 34: archives that would fill the disk or write elsewhere."""
+    film = picture(".png", (NOISE >> 4).astype(np.uint8))
+    yield read(34, "a radiograph in a ZIP archive", zipped("ward/x.png", film))
+    for name, build, words in (
+        ("a bomb", zipped("x.dcm", bytes(80 * 1024**2)), "times"),
+        ("a name that leads out", zipped("../../x.dcm", film), "outside"),
+        ("an absolute name", zipped("/tmp/x.dcm", film), "absolute"),
+        ("a link in a ZIP archive", zipped("x.dcm", b"/etc/passwd", link=True), "link"),
+        ("a link in a TAR archive", tarred(_linked()), "link"),
+        ("an archive in an archive", zipped("x.zip", b"PK\x03\x04"), "unpack|Unpack"),
+    ):
+        yield reject(34, name, build, words, UnsafeArchive)
+    cut = tarred(tarfile.TarInfo("x.png"), film, kept=0.6)  # a row for the member, one for the rest
+    yield reject(34, "a cut archive", cut, "of 2 images", NotAnImage)
+
+
+CASES = (
+    *_of_the_file(),
+    *_of_sizes(),
+    *_of_grey(),
+    *_of_structure(),
+    *_of_archives(),
+    *_of_the_picture(),
+)

@@ -17,8 +17,10 @@ from hilum.reading import Reader
 from tests.imaging.corpus import CASES, TELLING, Case
 
 SECONDS = 10.0
-WHAT_TO_DO = r"[Cc]opy|Export|Convert|convert|Give|Pass|Check|Hilum reads DICOM"
-IN_OTHER_TESTS = {34, 40, *range(45, 51)}
+WHAT_TO_DO = (
+    r"[Cc]opy|Export|Convert|convert|Give|Pass|Check|Hilum reads DICOM|[Pp]ack |unpack|hilum read"
+)
+IN_OTHER_TESTS = {40, *range(45, 51)}
 
 
 @pytest.fixture(scope="module")

@@ -74,5 +74,5 @@ def test_what_is_read_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for field in ("source", "acquisition", "notes", "chroma"):
             object.__setattr__(broken, field, getattr(whole, field))
         object.__setattr__(broken, "pixels", pixels)
-        monkeypatch.setattr(imaging, "read", lambda _, broken=broken: broken)
+        monkeypatch.setattr(imaging, "read", lambda *_, broken=broken, **__: broken)
         assert fuzz._try(file, [])[0] == "FAILED grey levels"

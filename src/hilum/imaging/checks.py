@@ -158,8 +158,8 @@ def measure(pixels: Grey) -> PictureFacts:
         detail=_detail(small),
         correlation=min(_correlation(small[1:], small[:-1]),
                         _correlation(small[:, 1:], small[:, :-1])),
-        likeness=_likeness(small),
-        border=_border(small),
+        likeness=likeness(small),
+        border=border(small),
         aspect=rows / columns,
         black=float(np.mean(small < 1 / 255)),
         white=float(np.mean(small > 254 / 255)),
@@ -237,7 +237,15 @@ def _mean_chest() -> Grey:
     return chest / np.linalg.norm(chest)
 
 
-def _likeness(small: Grey) -> tuple[float, float, float, float]:
+def likeness(small: Grey) -> tuple[float, float, float, float]:
+    """Correlation with the mean frontal chest, for the picture as it is and turned clockwise.
+
+    Args:
+        small: grey levels float32 [rows, columns], of any size.
+
+    Returns:
+        In [-1, 1], for turns by 0, 90, 180 and 270 degrees; 0 for a uniform picture.
+    """
     grid = np.asarray(
         cv2.resize(small, (_TEMPLATE_PX, _TEMPLATE_PX), interpolation=cv2.INTER_AREA), np.float32
     )
@@ -254,8 +262,14 @@ def _likeness(small: Grey) -> tuple[float, float, float, float]:
     return like(0), like(1), like(2), like(3)
 
 
-def _border(small: Grey) -> tuple[float, float, float, float]:
-    """Lines without structure at each side: 96 % of their pixels within 3 % of grey."""
+def border(small: Grey) -> tuple[float, float, float, float]:
+    """Share of lines without structure at the (top, right, bottom, left).
+
+    In such a line 96 % of the pixels lie within 3 % of grey.
+
+    Args:
+        small: grey levels float32 [rows, columns] in [0, 1].
+    """
     uniform_rows = np.ptp(np.quantile(small[:, ::4], (0.02, 0.98), axis=1), axis=0) < 0.03
     uniform_columns = np.ptp(np.quantile(small[::4], (0.02, 0.98), axis=0), axis=0) < 0.03
     return (

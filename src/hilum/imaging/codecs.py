@@ -4,17 +4,18 @@
 process starts in a fifth of a second and takes 35 MB.
 
 The two sides share a piece of memory and speak in lines of JSON: the compressed bytes lie at the
-start of the memory, the samples are written over them.
+start of the memory, the samples are written behind them.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import mmap
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import imagecodecs
@@ -35,8 +36,6 @@ ERRORS = (
 
 Data = bytes | memoryview
 
-_unpack: Callable[..., Any] = imagecodecs.packbits_decode  # its types know no memoryview
-_openjpeg: Callable[..., Any] = imagecodecs.jpeg2k_decode
 
 READY = b"ready\n"
 """What a decoder process says once it can work."""
@@ -72,7 +71,7 @@ def _rle(
     for plane, begin, end in zip(unpacked, offsets, ends, strict=False):
         if not _RLE_HEADER <= begin <= end <= len(data):
             raise ValueError("segment offsets out of order")
-        found = len(_unpack(data[begin:end], out=plane))
+        found = len(imagecodecs.packbits_decode(data[begin:end], out=plane))  # pyright: ignore[reportArgumentType]
         if found < size:
             raise ValueError(f"a segment holds {found:,} of {size:,} bytes")
     unpacked = unpacked[:, :size].reshape(planes, rows, columns)
@@ -84,7 +83,7 @@ def _rle(
     return whole
 
 
-def _jpeg2000(data: Data, *, halvings: int = 0) -> NDArray[np.generic]:
+def _jpeg2000(data: Data, *, halvings: int = 0, out: Any = None) -> NDArray[np.generic]:
     """JPEG 2000 and HTJ2K → samples, at a half, a quarter … of the resolution.
 
     OpenJPEG decodes them; imagecodecs passes no reduced resolution on to it, Pillow does.
@@ -93,7 +92,7 @@ def _jpeg2000(data: Data, *, halvings: int = 0) -> NDArray[np.generic]:
         OSError: Pillow cannot decode it so.
     """
     if not halvings:
-        return _openjpeg(data)
+        return imagecodecs.jpeg2k_decode(data, out=out)  # pyright: ignore[reportArgumentType]
     from PIL import Image
     from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
@@ -103,14 +102,23 @@ def _jpeg2000(data: Data, *, halvings: int = 0) -> NDArray[np.generic]:
         return np.asarray(picture)
 
 
+def _by_imagecodecs(name: str) -> Callable[..., Any]:
+    """A decoder of imagecodecs, whose library is loaded when it is called for the first time."""
+
+    def run(data: Data, **options: Any) -> NDArray[np.generic]:
+        return getattr(imagecodecs, name)(data, **options)
+
+    return run
+
+
 CODECS: dict[str, Callable[..., Any]] = {
-    "jpeg": imagecodecs.jpeg8_decode,
-    "jpeg-lossless": imagecodecs.jpeg8_decode,
-    "jpeg-ls": imagecodecs.jpegls_decode,
+    "jpeg": _by_imagecodecs("jpeg8_decode"),
+    "jpeg-lossless": _by_imagecodecs("jpeg8_decode"),
+    "jpeg-ls": _by_imagecodecs("jpegls_decode"),
     "jpeg2000": _jpeg2000,
     "htj2k": _jpeg2000,  # OpenJPH returns half a picture without an error
-    "png": imagecodecs.png_decode,
-    "tiff": imagecodecs.tiff_decode,
+    "png": _by_imagecodecs("png_decode"),
+    "tiff": _by_imagecodecs("tiff_decode"),
     "rle": _rle,
 }
 
@@ -121,7 +129,7 @@ def decode(codec: str, data: Data, options: dict[str, Any]) -> NDArray[np.generi
     Args:
         codec: a name in :data:`CODECS`.
         data: the compressed bytes.
-        options: of that decoder.
+        options: of that decoder; "out" takes the samples, for those of imagecodecs.
 
     Raises:
         one of :data:`ERRORS`: the decoder gives up.
@@ -158,13 +166,21 @@ def _say(line: bytes) -> None:
 
 
 def _answer(shared: mmap.mmap, request: dict[str, Any]) -> dict[str, Any]:
+    options = request["options"]
+    if request["shape"]:  # straight into the shared memory, behind the compressed bytes
+        options["out"] = _place(shared, request["at"], request["dtype"], request["shape"])
     with memoryview(shared) as whole, whole[: request["bytes"]] as data:
-        samples = decode(request["codec"], data, request["options"])
+        samples = decode(request["codec"], data, options)
+    if samples is options.get("out"):
+        return {"shape": samples.shape, "dtype": samples.dtype.str}
     if samples.nbytes > request["room"]:
         raise ValueError(f"{samples.nbytes:,} bytes of samples, {request['room']:,} were announced")
-    place = np.frombuffer(shared, samples.dtype, samples.size).reshape(samples.shape)
-    np.copyto(place, samples)
+    np.copyto(_place(shared, request["at"], samples.dtype.str, samples.shape), samples)
     return {"shape": samples.shape, "dtype": samples.dtype.str}
+
+
+def _place(shared: mmap.mmap, at: int, dtype: str, shape: Sequence[int]) -> NDArray[np.generic]:
+    return np.frombuffer(shared, dtype, math.prod(shape), at).reshape(shape)
 
 
 def _limit(room: int, seconds: float) -> None:

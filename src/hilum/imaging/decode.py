@@ -233,14 +233,15 @@ def decode_stream(stream: Codestream, kind: str, **options: str) -> Samples:
     if stream.kind == "jpeg2000":
         check_no_hole(stream)
 
+    shape = (stream.rows, stream.columns, stream.components)[: 2 if stream.components == 1 else 3]
+    sign, size = "i" if stream.signed else "u", 2 if stream.precision > 8 else 1
+
     def decoded(data: Bytes) -> NDArray[np.generic]:
-        room = stream.rows * stream.columns * stream.components * (2 if stream.precision > 8 else 1)
-        return isolation.decode(kind, data, room=room, **options)
+        return isolation.decode(kind, data, like=(shape, f"{sign}{size}"), **options)  # pyright: ignore[reportArgumentType]
 
     cells = decoded(stream.data)
-    size = (stream.rows, stream.columns)
-    if cells.shape[:2] != size or cells.size != size[0] * size[1] * stream.components:
-        raise DamagedFile(f"The {kind} decoder gave {cells.shape}, its header says {size}.")
+    if cells.shape != shape:
+        raise DamagedFile(f"The {kind} decoder gave {cells.shape}, its header says {shape}.")
     if stream.kind in ("jpeg", "jpeg-lossless"):
         check_jpeg_end(stream, cells, decoded)
     if cells.dtype.kind == "i":  # signed JPEG 2000: two's complement from here on

@@ -48,8 +48,10 @@ def check_jpeg_end(stream: Codestream, cells: Any, again: Callable[[bytes], Any]
         DamagedFile: the picture was cut or overwritten.
     """
     data = bytes(stream.data)
-    if stream.kind == "jpeg-lossless" and not (
-        stream.several_scans or _ends_as_if_filled(cells) or data.find(bytes(_SPARE_ZEROS)) >= 0
+    if (
+        stream.kind == "jpeg-lossless"
+        and not stream.several_scans
+        and _lossless_is_whole(data, cells, stream.precision)
     ):
         return
     scans = _scans(data)
@@ -72,23 +74,44 @@ def check_jpeg_end(stream: Codestream, cells: Any, again: Callable[[bytes], Any]
         )
 
 
-def _ends_as_if_filled(cells: Any) -> bool:
-    """Whether the last four samples differ from a prediction by the same (ISO 10918-1 H.1.2.1).
+def _lossless_is_whole(data: bytes, cells: Any, precision: int) -> bool:
+    """Whether a lossless picture shows no sign of a cut or of zeros written over it.
 
-    Whole rows that miss are filled with one value, which the first prediction covers; the rest of a
-    row with the difference that a code of zeros stands for.
+    libjpeg reads zeros where coded bytes are missing: they stand for one difference, by the first
+    code of the Huffman table, up to the row's end; whole rows get the middle of the range.
     """
+    category = _category_of_zeros(data)
+    if category is None or cells.ndim == 3:
+        return False
+    filled = 1 - (1 << category)  # ISO 10918-1 F.1.2.1.1: the least difference of its category
+    if data.find(bytes(_SPARE_ZEROS)) >= 0:
+        return False
     rows = cells[-2:, -5:].astype(np.int32)
     sample, left, above, corner = rows[1, 1:], rows[1, :-1], rows[0, 1:], rows[0, :-1]
-    plane = left + above - corner
-    predictions = (
-        left, above, corner, plane,
+    predictions = (  # H.1.2.1
+        left, above, corner, left + above - corner,
         left + ((above - corner) >> 1), above + ((left - corner) >> 1), (left + above) >> 1,
     )  # fmt: skip
-    differences = (
-        (sample - prediction) & 0xFFFF for prediction in predictions
-    )  # H.1.2.1: mod 2^16
-    return any(not np.ptp(difference, axis=0).any() for difference in differences)
+    ends = any(not ((sample - one - filled) & 0xFFFF).any() for one in predictions)
+    return not (ends or bool(np.all(sample == 1 << (precision - 1))))
+
+
+def _category_of_zeros(data: bytes) -> int | None:
+    """What a code of zeros means in the first scan's Huffman table (B.2.4.2); None if unknown."""
+    first: dict[int, int] = {}
+    at = 2
+    try:
+        while data[at + 1] != 0xDA:
+            end = at + _segment(data, at)
+            if data[at + 1] == 0xC4:
+                table = at + 4
+                while table < end:
+                    first[data[table] & 15] = data[table + 17]
+                    table += 17 + sum(data[table + 1 : table + 17])
+            at = end
+        return first.get(data[at + 6] >> 4)
+    except (struct.error, IndexError):
+        return None
 
 
 def _scans(data: bytes) -> list[tuple[int, int]]:

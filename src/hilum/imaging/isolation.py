@@ -37,6 +37,12 @@ _KEEP_BYTES = 300 * 1024**2
 """A process that holds more after its work is replaced."""
 
 _KEEP_SHARED = 64 * 1024**2
+_ALIGNED = 64
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1024**2),  # large pieces go back to the system at once (glibc)
+}
 
 Samples = NDArray[np.generic]
 
@@ -106,13 +112,22 @@ def decoders_replaced() -> int:
     return _pool.replaced
 
 
-def decode(codec: str, data: bytes | memoryview, *, room: int, **options: Any) -> Samples:
+def decode(
+    codec: str,
+    data: bytes | memoryview,
+    *,
+    room: int = 0,
+    like: tuple[tuple[int, ...], str] | None = None,
+    **options: Any,
+) -> Samples:
     """Decode one picture.
 
     Args:
         codec: a name in :data:`hilum.imaging.codecs.CODECS`.
         data: the compressed bytes.
         room: the most bytes that its samples may take, by its header.
+        like: shape and type of its samples instead, where the header settles them: they need no
+            copy then.
         options: of that decoder.
 
     Raises:
@@ -122,7 +137,7 @@ def decode(codec: str, data: bytes | memoryview, *, room: int, **options: Any) -
         if not _pool.apart:
             return codecs.decode(codec, data, options)
         with _pool.process() as process:
-            return process.decode(codec, data, room, options)
+            return process.decode(codec, data, like or room, options)
     except codecs.ERRORS as error:
         raise DamagedFile(
             f"The {codec} pixels cannot be decoded ({error}): the file was cut or overwritten. "
@@ -157,7 +172,7 @@ class _Process:
                 stderr=subprocess.DEVNULL,
                 pass_fds=(self._memory,),
                 start_new_session=True,  # Ctrl-C ends the reading, not the picture that is decoded
-                env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | _ENVIRONMENT,
             )
         except OSError as error:
             raise RunError(
@@ -172,7 +187,11 @@ class _Process:
             )
 
     def decode(
-        self, codec: str, data: bytes | memoryview, room: int, options: dict[str, Any]
+        self,
+        codec: str,
+        data: bytes | memoryview,
+        expected: tuple[tuple[int, ...], str] | int,
+        options: dict[str, Any],
     ) -> Samples:
         """Decode one picture.
 
@@ -181,12 +200,15 @@ class _Process:
             DamagedFile: it crashed, hung or took too much memory.
         """
         self.fit = False
-        self._make_room(max(len(data), room))
+        shape, dtype = ((), "") if isinstance(expected, int) else expected
+        room = expected if isinstance(expected, int) else _bytes(shape, dtype)
+        at = -(-len(data) // _ALIGNED) * _ALIGNED
+        self._make_room(at + room)
         self._shared[: len(data)] = data
         seconds = SECONDS + SECONDS_A_MEGABYTE * room / 1e6
         request = {
-            "codec": codec, "bytes": len(data), "room": room, "size": self._size,
-            "seconds": seconds, "options": options,
+            "codec": codec, "bytes": len(data), "at": at, "room": room, "size": self._size,
+            "shape": shape, "dtype": dtype, "seconds": seconds, "options": options,
         }  # fmt: skip
         line = self._ask(json.dumps(request).encode() + b"\n", seconds)
         if not line:
@@ -196,7 +218,7 @@ class _Process:
         if "error" in answer:
             raise ValueError(answer["error"])
         dtype, shape = np.dtype(answer["dtype"]), answer["shape"]
-        return np.frombuffer(self._shared, dtype, math.prod(shape)).reshape(shape).copy()
+        return np.frombuffer(self._shared, dtype, math.prod(shape), at).reshape(shape).copy()
 
     def _ask(self, request: bytes, seconds: float) -> bytes:
         """The answer's line; empty where the process ended."""
@@ -243,6 +265,10 @@ class _Process:
         self._process.wait()
         self._shared.close()
         os.close(self._memory)
+
+
+def _bytes(shape: tuple[int, ...], dtype: str) -> int:
+    return math.prod(shape) * np.dtype(dtype).itemsize
 
 
 def _memory() -> int:

@@ -267,9 +267,9 @@ def _polarity(sample: _Sample, facts: GreyFacts, body_part: str | None) -> Suspi
 def _likeness(grey: NDArray[np.float32]) -> tuple[float, ...]:
     """Likeness to the mean chest in four turns, without uniform borders."""
     small = np.asarray(cv2.resize(grey, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA), np.float32)
-    facts = checks.measure(small)
-    if max(facts.border) == 0:
-        return facts.likeness
-    top, right, bottom, left = (round(min(b, _MOST_TRIMMED) * _SMALL) for b in facts.border)
+    uniform = checks.border(small)
+    if max(uniform) == 0:
+        return checks.likeness(small)
+    top, right, bottom, left = (round(min(b, _MOST_TRIMMED) * _SMALL) for b in uniform)
     inner = np.ascontiguousarray(small[top : _SMALL - bottom, left : _SMALL - right])
-    return checks.measure(inner).likeness
+    return checks.likeness(inner)
