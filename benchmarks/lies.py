@@ -75,7 +75,7 @@ class Case:
 
     cells: Cells
     facts: GreyFacts
-    body_part: str | None = "CHEST"
+    of_chest: bool | None = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def exposed(grey: NDArray[np.uint8], rng: np.random.Generator) -> Stored:
 
 
 def _count(count: Count, said: Case, truth: Case, source: str, code: str) -> None:
-    found = lies.examine(said.cells, said.facts, body_part=said.body_part)
+    found = lies.examine(said.cells, said.facts, of_chest=said.of_chest)
     count.asked += 1
     count.sources[source, "asked"] += 1
     for one in found:
@@ -327,7 +327,7 @@ def _inverted(v: Stored, r: np.random.Generator) -> tuple[Case, Case]:
 
 def _inverted_unnamed(v: Stored, r: np.random.Generator) -> tuple[Case, Case]:
     said, truth = _inverted(v, r)
-    return replace(said, body_part=None), replace(truth, body_part=None)
+    return replace(said, of_chest=None), replace(truth, of_chest=None)
 
 
 def _swapped(v: Stored, r: np.random.Generator) -> tuple[Case, Case]:
@@ -564,7 +564,7 @@ def _median_ms(case: Case, rounds: int) -> float:
     taken: list[float] = []
     for _ in range(rounds + 1):
         begun = time.perf_counter()
-        lies.examine(case.cells, case.facts, body_part=case.body_part)
+        lies.examine(case.cells, case.facts, of_chest=case.of_chest)
         taken.append(time.perf_counter() - begun)
     return 1000 * float(np.median(taken[1:]))
 

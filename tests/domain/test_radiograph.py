@@ -53,3 +53,11 @@ def test_a_refusal_says_why() -> None:
     with pytest.raises(ValueError, match="needs a reason"):
         Refusal("a.png", "gate", ())
     assert not GateVerdict(reasons=(Note("lateral", "…"),)).accepted
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [("CHEST", True), ("TÓRAX / THORAX", True), ("Lungs", True), ("HAND", False), (None, None)],
+)
+def test_whether_a_chest_was_examined(part: str | None, expected: bool | None):
+    assert Acquisition(body_part=part).of_chest is expected

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from hilum.domain.geometry import Affine
 
+CHEST_WORDS = ("CHEST", "THORA", "TORAX", "LUNG", "HEART", "RIB", "STERNUM", "PULM", "POUMON")
+"""Parts of what stands in Body Part Examined where a chest was examined."""
+
 
 class View(StrEnum):
     """The direction of projection (PS3.3 C.8.11.5, View Position)."""
@@ -78,6 +81,13 @@ class Acquisition:
     transfer_syntax_uid: str | None = None
     grey: str = ""
     frames: int = 1
+
+    @property
+    def of_chest(self) -> bool | None:
+        """Whether Body Part Examined names a chest; None where it is not told."""
+        if not self.body_part:
+            return None
+        return any(word in self.body_part.upper() for word in CHEST_WORDS)
 
 
 @dataclass(frozen=True, slots=True)

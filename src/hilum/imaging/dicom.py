@@ -81,7 +81,7 @@ def read_dicom(
         facts = replace(facts, voi=Window(*window) if window is not None else None)
     if pixel.photometric in header.GREY:
         facts = _as_coded(cells, precision, parsed.file.syntax, facts, notes)
-        found = lies.examine(cells, facts, body_part=parsed.acquisition.body_part, own_voi=own_voi)
+        found = lies.examine(cells, facts, of_chest=parsed.acquisition.of_chest, own_voi=own_voi)
         if mend:
             cells, facts, said = lies.mend(cells, facts, found)
             notes.extend(said)

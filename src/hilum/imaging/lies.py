@@ -23,7 +23,7 @@ from hilum.domain import Note
 from hilum.imaging import checks
 from hilum.imaging.grey import PERCENTILES, Cells, GreyFacts, LookUp, Window
 from hilum.imaging.layout import Layout, doubt_byte_order, doubt_layout, stored, strips_of
-from hilum.imaging.suspicion import Suspicion, is_chest
+from hilum.imaging.suspicion import Suspicion
 
 LOST = 0.5
 LOST_BEYOND_DOUBT = 0.7
@@ -51,14 +51,14 @@ Grey = NDArray[np.float64]
 
 
 def examine(
-    cells: Cells, facts: GreyFacts, *, body_part: str | None = None, own_voi: bool = False
+    cells: Cells, facts: GreyFacts, *, of_chest: bool | None = None, own_voi: bool = False
 ) -> tuple[Suspicion, ...]:
     """Hold a header against its picture.
 
     Args:
         cells: pixel cells as decoded, uint8 or uint16 [rows, columns], at least 32 × 32.
         facts: what the header says of them.
-        body_part: Body Part Examined, upper case; polarity is judged for chests and, more
+        of_chest: :attr:`Acquisition.of_chest`; polarity is judged for chests and, more
             carefully, where it is None.
         own_voi: window or VOI LUT are the caller's choice and not the file's: not doubted.
 
@@ -88,7 +88,7 @@ def examine(
     if window is not None:
         found.append(window)
         facts = window.facts or facts
-    polarity = _polarity(sample, facts, body_part)
+    polarity = _polarity(sample, facts, of_chest)
     if polarity is not None:
         found.append(polarity)
     return tuple(found)
@@ -238,9 +238,8 @@ def _structured(could: Grey) -> bool:
     return bool(across > STRUCTURED)
 
 
-def _polarity(sample: _Sample, facts: GreyFacts, body_part: str | None) -> Suspicion | None:
+def _polarity(sample: _Sample, facts: GreyFacts, chest: bool | None) -> Suspicion | None:
     """The negative of a chest."""
-    chest = is_chest(body_part)
     low, high = sample.ends
     if chest is False or not high > low:
         return None

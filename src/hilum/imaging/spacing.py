@@ -11,7 +11,7 @@ from pydicom import Dataset
 from hilum.domain import Acquisition, Note
 from hilum.errors import InvalidHeader
 from hilum.imaging.elements import every
-from hilum.imaging.suspicion import Suspicion, is_chest
+from hilum.imaging.suspicion import Suspicion
 
 LONGEST_MM, LONGEST_BEYOND_DOUBT_MM = 460.0, 600.0
 SHORTEST_MM, SHORTEST_BEYOND_DOUBT_MM = 130.0, 100.0
@@ -50,7 +50,7 @@ def examine_spacing(
                        "was left out, and tells no size in mm."))
         for name, pair in values.items() if pair is not None and not _positive(pair)
     ]  # fmt: skip
-    other = is_chest(taken.body_part) is False or taken.modality not in PROJECTION
+    other = taken.of_chest is False or taken.modality not in PROJECTION
     if taken.spacing_mm is None or other:
         return tuple(found)
     doubt = doubt_spacing(shape, taken.spacing_mm, taken.age_years)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from hilum.domain import Note
 from hilum.imaging.grey import GreyFacts
 
-_CHEST = ("CHEST", "THORA", "TORAX", "LUNG", "HEART", "RIB", "STERNUM", "PULM", "POUMON")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Suspicion:
@@ -25,10 +23,3 @@ class Suspicion:
     mended: Note | None = None
     facts: GreyFacts | None = None
     swapped: bool = False
-
-
-def is_chest(body_part: str | None) -> bool | None:
-    """Whether Body Part Examined names a chest; None where it is not told."""
-    if not body_part:
-        return None
-    return any(word in body_part.upper() for word in _CHEST)

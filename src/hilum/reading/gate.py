@@ -21,9 +21,6 @@ from hilum.imaging import checks
 PROJECTION = frozenset({"CR", "DX", "RG", "RF", "SC", "OT", "XC"})
 """Modalities that can hold a chest radiograph (PS3.3 C.7.3.1.1.1); SC and OT say little."""
 
-CHEST_WORDS = ("CHEST", "THORA", "TORAX", "LUNG", "HEART", "RIB", "STERNUM", "PULM", "POUMON")
-"""Parts of Body Part Examined that may name a chest, in the spellings of several languages."""
-
 OTHER_PARTS = (
     "ABDOMEN", "ANKLE", "ARM", "BREAST", "CALCANEUS", "CALF", "CERVIX", "CLAVICLE", "COCCYX",
     "CSPINE", "ELBOW", "EXTREMITY", "EYE", "FACE", "FEMUR", "FINGER", "FOOT", "FOREARM", "HAND",
@@ -246,7 +243,7 @@ def _header(acquisition: Acquisition, dicom: bool) -> tuple[list[Note], list[Not
     modality, part = acquisition.modality, (acquisition.body_part or "").upper()
     if modality and modality not in PROJECTION:
         reasons.append(Note("modality", f"Modality {modality} is no plain radiograph."))
-    if part and not any(word in part for word in CHEST_WORDS):
+    if acquisition.of_chest is False:
         squeezed = "".join(c for c in part if c.isalpha())
         if any(squeezed.startswith(other) or squeezed.endswith(other) for other in OTHER_PARTS):
             reasons.append(Note("body-part", f"Body part {part[:32]}, not a chest."))
