@@ -45,11 +45,25 @@ def test_the_demonstration_says_what_it_is_and_accounts_for_every_file(hilum, sm
 
 @pytest.mark.usefixtures("drawn_small")
 def test_a_second_demonstration_replaces_the_first(hilum, small, tiny_bundle):
-    stale = small / "previews" / "stale.jpg"
     for _ in range(2):
         assert hilum("demo", "--out", small, "--bundle", tiny_bundle.location).status == 0
-        assert not stale.exists()
-        stale.touch()
+        assert len(list((small / "study").iterdir())) == 11
+
+
+@pytest.mark.parametrize("place", ["study/mine.dcm", "study/mine/notes.txt", "previews/mine.jpg"])
+@pytest.mark.usefixtures("drawn_small")
+def test_files_that_somebody_put_into_it_stay(hilum, tmp_path, tiny_bundle, place):
+    arguments = ("demo", "--out", tmp_path / "out", "--bundle", tiny_bundle.location)
+    assert hilum(*arguments).status == 0
+    before = sorted((tmp_path / "out").rglob("*"))
+    mine = tmp_path / "out" / place
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    done = hilum(*arguments)
+    assert done.status == 2
+    assert "not of the demonstration" in done.err
+    assert mine.read_text() == "mine"
+    assert set(before) <= set((tmp_path / "out").rglob("*"))
 
 
 def test_other_files_are_left_alone(hilum, tmp_path, tiny_bundle):

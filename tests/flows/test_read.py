@@ -249,6 +249,27 @@ def test_no_radiographs(tiny_bundle, tmp_path, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
+def test_results_and_the_output_folder_are_told_from_nothing(
+    results, folder, tiny_bundle, tmp_path, capsys
+):
+    bundle = tiny_bundle.location
+    assert run("read", results[1], "-o", tmp_path / "out", "--bundle", bundle) == 2
+    assert "results of an earlier reading" in capsys.readouterr().err
+    shutil.copytree(folder, tmp_path / "own")
+    assert run("read", tmp_path / "own", "-o", tmp_path / "own", "--bundle", bundle) == 2
+    assert "lie in the output folder" in capsys.readouterr().err
+
+
+def test_links_that_lead_nowhere_get_a_row(folder, tiny_bundle, tmp_path):
+    (tmp_path / "study").mkdir()
+    shutil.copy(folder / "c.jpg", tmp_path / "study" / "c.jpg")
+    (tmp_path / "study" / "gone.dcm").symlink_to(tmp_path / "nowhere.dcm")
+    os.mkfifo(tmp_path / "study" / "pipe.dcm")
+    out = tmp_path / "out"
+    assert run("read", tmp_path / "study", "-o", out, "--bundle", tiny_bundle.location) == 1
+    assert {row[0] for row in rows(out / "refused.csv")[1:]} == {"gone.dcm", "pipe.dcm"}
+
+
 def test_a_full_disk_is_noticed_before(folder, tiny_bundle, tmp_path, capsys, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 10**6, 10**6))

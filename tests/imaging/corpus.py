@@ -319,7 +319,7 @@ def _of_the_file() -> Iterator[Case]:
         for seed in range(4):
             build = changed(flipped(seed), SMOOTH, transfer_syntax=syntax)
             yield Case(8, f"flipped bits in {syntax}, {seed}", build, either=True)
-    yield reject(9, "no pixel data", without_pixels, "no Pixel Data", NotAnImage)
+    yield reject(9, "no pixel data", without_pixels, "no Pixel Data", DamagedFile)
 
 
 def _first(kept: int, data: bytes) -> bytes:

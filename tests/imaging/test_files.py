@@ -58,7 +58,7 @@ def test_a_file_given_twice_is_taken_once(tmp_path: Path):
 def test_links_in_a_circle_end(tmp_path: Path):
     tree(tmp_path, "one/a.png")
     (tmp_path / "one" / "again").symlink_to(tmp_path / "one", target_is_directory=True)
-    (tmp_path / "one" / "nowhere.png").symlink_to(tmp_path / "missing.png")
+    (tmp_path / "one" / "nowhere.txt").symlink_to(tmp_path / "missing.txt")
     assert names(tmp_path) == ["one/a.png"]
 
 

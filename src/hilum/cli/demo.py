@@ -27,7 +27,7 @@ SEED = 20
 GREY_LEVELS = 4095  # 12 bits, as most detectors have
 
 # What an earlier demonstration left, and nothing else, is replaced.
-_FOLDERS = ("study", "previews", "heatmaps", ".hilum")
+_FOLDERS = ("study", "previews", "heatmaps")
 _FILES = ("readings.csv", "refused.csv", "findings.csv", "readings.json", "report.html")
 
 
@@ -51,10 +51,10 @@ def demo(
     from hilum.report import OutputFolder
 
     reader = Reader.of(bundle, keep_radiograph=True)
-    _clear(out)
+    typer.echo("Drawing the example study ...")
+    study = demo_study(np.random.default_rng(SEED))
+    _clear(out, [Path(file.name).stem for file in study])
     with OutputFolder.open(out, bundle=reader.bundle, title=TITLE, banner=BANNER) as folder:
-        typer.echo("Drawing the example study ...")
-        study = demo_study(np.random.default_rng(SEED))
         write_study(study, out / "study")
         typer.echo(f"Reading it with {reader.bundle} ...")
         files = find_files([out / "study"]).files
@@ -97,15 +97,35 @@ def write_study(study: tuple[DemoFile, ...], folder: Path) -> None:
             path.write_bytes(whole[: int(len(whole) * file.keep)])
 
 
-def _clear(out: Path) -> None:
+def _clear(out: Path, stems: list[str]) -> None:
+    """Remove an earlier demonstration, and nothing else.
+
+    Args:
+        out: its folder.
+        stems: how the names of its files begin.
+
+    Raises:
+        RunError: the folder holds a reading, or files of somebody else.
+    """
     if not (out / ".hilum" / "run.json").is_file():
         return
     if TITLE not in (out / ".hilum" / "run.json").read_text("utf-8"):
         raise RunError(
             f"The folder {out} holds results of an earlier reading; choose another with -o."
         )
+    found = [path for name in _FOLDERS if (out / name).is_dir() for path in (out / name).iterdir()]
+    for path in found:
+        if path.is_dir() or not path.name.startswith(tuple(stems)):
+            raise RunError(
+                f"{path} is not of the demonstration, which would be drawn anew; move it, or "
+                "choose another folder with -o."
+            )
+    for path in found:
+        path.unlink()
     for name in _FOLDERS:
-        shutil.rmtree(out / name, ignore_errors=True)
+        if (out / name).is_dir():
+            (out / name).rmdir()
+    shutil.rmtree(out / ".hilum")
     for name in _FILES:
         (out / name).unlink(missing_ok=True)
 

@@ -85,14 +85,14 @@ def read(
         typer.Option(
             "--reduced",
             help="Decode JPEG 2000 at a lower resolution where 1,024 px are left: three times "
-            "faster, edges off by some grey levels. Needs hilum[reduced].",
+            "faster, edges off by some grey levels. Needs hilum\\[reduced].",
         ),
     ] = False,
     runtime: Annotated[
         str,
         typer.Option(
-            help="What runs the network: onnxruntime, or openvino, which takes two thirds of the "
-            "time on many Intel and AMD processors (needs hilum[openvino])."
+            help="What runs the network: onnxruntime, or openvino, which takes about half of the "
+            "network's time on many processors (needs hilum\\[openvino])."
         ),
     ] = "onnxruntime",
     no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Draw no heatmaps.")] = False,
@@ -112,6 +112,17 @@ def read(
     passed_over = _passed_over(found, paths, out)
     if not files:
         where = ", ".join(str(path) for path in paths)
+        if found.files:
+            raise RunError(
+                f"All radiographs in {where} lie in the output folder {out}; choose another with "
+                f"-o."
+            )
+        earlier = [path for path in paths if (path / ".hilum" / "run.json").is_file()]
+        if earlier:
+            raise RunError(
+                f"{earlier[0]} holds the results of an earlier reading, whose pictures are no "
+                "radiographs; give the folder of the radiographs themselves."
+            )
         raise RunError(
             f"No radiographs in {where}: no DICOM, PNG, JPEG or TIFF file was found"
             f"{f' among {found.passed_over} files' if found.passed_over else ''}."

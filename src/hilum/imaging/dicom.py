@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.uid import UID
 
 from hilum.domain import Acquisition, Affine, Note, Radiograph, Source
-from hilum.errors import InvalidHeader, NotAnImage, UnsupportedImage
+from hilum.errors import DamagedFile, InvalidHeader, NotAnImage, UnsupportedImage
 from hilum.imaging import acquisition, header, lies, spacing
 from hilum.imaging.colour import grey_and_chroma, ybr_partial_to_rgb, ybr_to_rgb
 from hilum.imaging.decode import LOSSY, NATIVE, RLE, Samples, decode
@@ -97,6 +98,12 @@ def read_dicom(
 
 def _parse(data: bytes) -> _Parsed:
     file = open_dicom(data, _TAGS)
+    if file.pixels is None and _should_be_image(file.dataset):
+        raise DamagedFile(
+            "The file is an image by its SOP Class and holds no Pixel Data (7FE0,0010): it was cut "
+            "before them, or an element before them has a wrong length. Copy it again from its "
+            "source."
+        )
     if file.pixels is None:
         raise NotAnImage(
             "The DICOM file holds no Pixel Data (7FE0,0010): it is a report, a presentation state "
@@ -118,6 +125,12 @@ def _parse(data: bytes) -> _Parsed:
     palette = _palette(file.dataset) if pixel.photometric == header.PALETTE else ()
     uid = acquisition.instance_uid(file.dataset)
     return _Parsed(file, pixel, facts, palette, taken, uid, notes)
+
+
+def _should_be_image(dataset: Dataset) -> bool:
+    """Whether the SOP Class (0008,0016) is one of images (PS3.4 B.5)."""
+    uid = first(dataset, "SOPClassUID")
+    return isinstance(uid, str) and "Image Storage" in UID(uid).name
 
 
 def _show(

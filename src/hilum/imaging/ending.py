@@ -21,6 +21,10 @@ _TAIL = 8
 
 _SPARE_ZEROS = 64
 _LEVELS = 32
+_AT_ONCE = 1 << 20
+
+TilePart = tuple[int, int, tuple[int, int]]
+"""Tile, number of parts of that tile (0: not told), where its packets begin and end."""
 
 
 def check_jpeg_end(stream: Codestream, cells: Any, again: Callable[[bytes], Any]) -> None:
@@ -194,27 +198,30 @@ def check_no_hole(stream: Codestream) -> None:
             "file was cut and closed with an end marker. Copy it again from its source."
         )
     zeros = bytes(most + _SPARE_ZEROS)
-    for part in (packets for *_, packets in parts):
-        if part.find(zeros) >= 0:
+    for begin, end in (packets for *_, packets in parts):
+        if data.find(zeros, begin, end) >= 0:
             raise DamagedFile(
                 f"The compressed pixels hold {len(zeros):,} zeros in a row: part of the file was "
                 "not copied. Copy it again from its source."
             )
-        if _has_marker(part):
+        if _has_marker(data, begin, end):
             raise DamagedFile(
                 "The compressed pixels hold a marker where none can be (ISO 15444-1 B.10.1): part "
                 "of the file was overwritten. Copy it again from its source."
             )
 
 
-def _has_marker(part: bytes) -> bool:
-    """Whether FF 90 or above stands in it, but for SOP (FF 91) and EPH (FF 92)."""
-    cells = np.frombuffer(part, np.uint8)
-    after = cells[1:][cells[:-1] == 0xFF]
-    return bool(np.any((after > 0x8F) & (after != 0x91) & (after != 0x92)))
+def _has_marker(data: bytes, begin: int, end: int) -> bool:
+    """Whether FF 90 or above stands there, but for SOP (FF 91) and EPH (FF 92)."""
+    for at in range(begin, end - 1, _AT_ONCE):
+        cells = np.frombuffer(data, np.uint8, min(_AT_ONCE + 1, end - at), at)  # one byte shared
+        after = cells[1:][cells[:-1] == 0xFF]
+        if np.any((after > 0x8F) & (after != 0x91) & (after != 0x92)):
+            return True
+    return False
 
 
-def _missing(parts: list[tuple[int, int, bytes]], tiles: int) -> int:
+def _missing(parts: list[TilePart], tiles: int) -> int:
     """Number of tile-parts that are announced and not there; a tile has at least one."""
     found = Counter(tile for tile, _, _ in parts)
     announced = dict.fromkeys(range(tiles), 1)
@@ -223,13 +230,13 @@ def _missing(parts: list[tuple[int, int, bytes]], tiles: int) -> int:
     return sum(max(0, count - found[tile]) for tile, count in announced.items())
 
 
-def _tile_parts(data: bytes) -> list[tuple[int, int, bytes]]:
-    """Tile, number of parts of that tile (0: not told), and packets of each tile-part.
+def _tile_parts(data: bytes) -> list[TilePart]:
+    """The tile-parts in their order.
 
     Source:
         ISO 15444-1 A.4.2, A.4.3.
     """
-    at, parts = 2, list[tuple[int, int, bytes]]()
+    at, parts = 2, list[TilePart]()
     while data[at : at + 2] not in (b"\xff\x90", b"\xff\xd9"):
         at += _segment(data, at)
     while data[at : at + 2] == b"\xff\x90":
@@ -238,7 +245,7 @@ def _tile_parts(data: bytes) -> list[tuple[int, int, bytes]]:
         at += 12
         while data[at : at + 2] != b"\xff\x93":  # to the start of its data
             at += _segment(data, at)
-        parts.append((tile, count, data[at + 2 : end]))
+        parts.append((tile, count, (at + 2, min(end, len(data)))))
         at = max(end, at + 2)
     return parts
 

@@ -235,8 +235,8 @@ def _walk(folder: Path, seen: set[tuple[int, int]], barred: list[Path]) -> Itera
         if entry.is_dir():
             if not entry.name.startswith("."):
                 yield from _walk(Path(entry.path), seen, barred)
-        elif entry.is_file():  # no sockets, no pipes, no links that lead nowhere
-            yield Path(entry.path)
+        elif entry.is_file() or Path(entry.name).suffix.lower() in IMAGE_SUFFIXES:
+            yield Path(entry.path)  # a pipe or a link that leads nowhere is refused when it is read
 
 
 def _container(path: Path) -> str | None:

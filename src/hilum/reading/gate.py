@@ -224,13 +224,13 @@ class Gate:
             reason = Note(
                 "not-a-frontal-chest",
                 f"Nothing like the frontal chest radiographs that the bundle knows (distance "
-                f"{distance:.1f}, at most {verdict.limit:g} is read).",
+                f"{distance:.2f}, at most {verdict.limit:g} is read).",
             )
             return replace(verdict, reasons=(*verdict.reasons, reason), distance=distance)
         if distance > LIMIT_UNLIKE:
             flag = Note(
                 "unusual",
-                f"Unlike most radiographs that the bundle knows (distance {distance:.1f}, read up "
+                f"Unlike most radiographs that the bundle knows (distance {distance:.2f}, read up "
                 f"to {verdict.limit:g}).",
             )
             return replace(verdict, flags=(*verdict.flags, flag), distance=distance)

@@ -358,4 +358,4 @@ def _agrees(out: Path, earlier: dict[str, Any], now: dict[str, Any], resume: boo
 def _say(value: Any) -> str:
     if isinstance(value, dict):
         return f"{value['name']} {value['version']} ({value['digest'][:12]}…)"
-    return repr(value)
+    return repr(value) if value else "none"

@@ -43,6 +43,7 @@ def share_refused(found: NDArray[np.bool_], source: str) -> Result:
         low=share.low,
         high=share.high,
         images=len(found),
-        note="frontal chest radiographs, by picture and features, without their headers; Wilson's "
-        "interval takes images as independent; the gate's limits were set with these sources known",
+        note="frontal chest radiographs, by likeness and features; those of an unusual shape are "
+        "refused as well and not counted here, nor are headers; Wilson's interval takes images as "
+        "independent; the gate's limits were set with these sources known",
     )
