@@ -290,9 +290,9 @@ def _notes(size: tuple[int, int], no_memory: bool) -> tuple[str, ...]:
         f"file as it is meant to be used; {_dcmtk_version()}. It reads no JPEG 2000."
     )
     memory = (
-        f"Memory: one worker over links to these files, each read to {LONGEST_PX} px; the largest "
-        "sum of the proportional set sizes of the reader and its decoder process (pages that both "
-        f"share count once), looked at every {1000 * EVERY_S:.0f} ms; MB of 10⁶ bytes."
+        f"Memory: one worker over links to these files, each read to {LONGEST_PX} px; the most "
+        "that the reader and its decoder process held together (what both share counts once, "
+        f"libraries whole), looked at every {1000 * EVERY_S:.0f} ms; MB of 10⁶ bytes."
     )
     return (files, ours, usual, theirs) if no_memory else (files, ours, usual, theirs, memory)
 

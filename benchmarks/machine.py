@@ -62,18 +62,30 @@ def _processor() -> str:
 
 
 def tree_bytes(pid: int) -> int:
-    """Memory that a process and its descendants hold now; pages that several share count once.
+    """Memory that a process and its descendants hold now; 0 where the kernel does not tell.
 
-    The proportional set size of the kernel (``smaps_rollup``); 0 where it does not tell.
+    What each holds alone and what they share with each other counts once (proportional set size of
+    anonymous and shared memory). Of libraries those of the process count whole, whoever else has
+    loaded them, and of a descendant those that nobody else has.
     """
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+        return _held(pid, "Rss")
     except (FileNotFoundError, ProcessLookupError):  # no Linux, or it ended meanwhile
         return 0
-    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
-    return (int(found.group(1)) * 1024 if found else 0) + sum(map(tree_bytes, children))
+
+
+def _held(pid: int, files: str) -> int:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
+    kb = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
+    own = kb["Pss_Anon"] + kb["Pss_Shmem"]
+    if files == "Rss":
+        status = Path(f"/proc/{pid}/status").read_text("utf-8")
+        own += int(re.findall(r"^RssFile:\s+(\d+) kB", status, re.MULTILINE)[0])
+    else:
+        own += kb["Private_Clean"]
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(one) for task in tasks for one in (task / "children").read_text().split()]
+    return own * 1024 + sum(_held(child, "Private") for child in children)
 
 
 @contextmanager

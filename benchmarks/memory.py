@@ -83,9 +83,9 @@ def _notes(size: tuple[int, int], said: str) -> tuple[str, str]:
         "written."
     )
     peak = (
-        "Peak: the largest sum of the proportional set sizes of the process and its decoder "
-        "processes (pages that several share count once), looked at every "
-        f"{1000 * EVERY_S:.0f} ms; MB of 10⁶ bytes."
+        "Peak: the most that the process and its decoder processes held together, looked at every "
+        f"{1000 * EVERY_S:.0f} ms: what they share with each other counts once, libraries whole; "
+        "MB of 10⁶ bytes."
     )
     return files, peak
 

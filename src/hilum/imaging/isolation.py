@@ -41,6 +41,7 @@ _ALIGNED = 64
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(1024**2),  # large pieces go back to the system at once (glibc)
 }
 
