@@ -77,10 +77,13 @@ def tree_bytes(pid: int) -> int:
 def _held(pid: int, files: str) -> int:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
     kb = {name: int(value) for name, value in re.findall(r"^(\w+):\s+(\d+) kB", text, re.MULTILINE)}
+    if "Pss_Anon" not in kb:  # it has ended, and nobody has asked how
+        return 0
     own = kb["Pss_Anon"] + kb["Pss_Shmem"]
     if files == "Rss":
         status = Path(f"/proc/{pid}/status").read_text("utf-8")
-        own += int(re.findall(r"^RssFile:\s+(\d+) kB", status, re.MULTILINE)[0])
+        found = re.search(r"^RssFile:\s+(\d+) kB", status, re.MULTILINE)
+        own += int(found.group(1)) if found else 0
     else:
         own += kb["Private_Clean"]
     tasks = Path(f"/proc/{pid}/task").iterdir()
