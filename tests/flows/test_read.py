@@ -270,6 +270,25 @@ def test_links_that_lead_nowhere_get_a_row(folder, tiny_bundle, tmp_path):
     assert {row[0] for row in rows(out / "refused.csv")[1:]} == {"gone.dcm", "pipe.dcm"}
 
 
+def test_a_lying_header_is_doubted_and_mended_where_asked(tiny_bundle, tmp_path, capsys):
+    chest = as_stored(draw_chest(np.random.default_rng(0), size=(300, 280)), 4095)
+    write_dicom(tmp_path / "x.dcm", chest, bits_stored=12, photometric="MONOCHROME1")
+    codes = {}
+    for options in ((), ("--mend",)):
+        out = tmp_path / f"out{len(options)}"
+        arguments = (tmp_path / "x.dcm", "-o", out, "--bundle", tiny_bundle.location)
+        run("read", *arguments, *options)
+        result = json.loads((out / "readings.json").read_text("utf-8"))
+        (one,) = [*result["readings"], *result["refusals"]]
+        codes[options] = {note["code"] for note in one.get("notes", one.get("reasons"))}
+    assert "polarity-doubtful" in codes[()]
+    assert "mended-polarity" in codes["--mend",]
+    assert "inverted" not in codes["--mend",]
+    capsys.readouterr()
+    assert run("read", *arguments, "--resume") == 2
+    assert "were made with intake '--mend'" in capsys.readouterr().err
+
+
 def test_a_full_disk_is_noticed_before(folder, tiny_bundle, tmp_path, capsys, monkeypatch):
     usage = type(shutil.disk_usage(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 10**6, 10**6))

@@ -110,10 +110,9 @@ def read(
     from hilum.cli.progress import progress
     from hilum.imaging import find_files
     from hilum.reading import Reader, read_many
-
-    _share_one_heap()
     from hilum.report import OutputFolder
 
+    _share_one_heap()
     found = find_files(paths)
     files = _outside(found.files, out)
     passed_over = _passed_over(found, paths, out)
