@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.split import by_column, folds
-from hilum.datasets.table import Columns, read_csv
+from hilum.datasets.columns import Columns, read_csv
 from hilum.domain import LabelTable, Split
 from hilum.evaluation import Reference
 from hilum.training.recipe import Recipe
@@ -42,11 +42,17 @@ class Cohort:
             data: folder of its table.
         """
         said = recipe.data
-        keep = {"split": said.split, "stratum": said.stratum}
-        columns = Columns(said.image, said.patient, said.labels, said.separator, keep, said.where)
+        columns = Columns(
+            image=said.image,
+            patient=said.patient,
+            labels=said.labels,
+            separator=said.separator,
+            columns={"part": said.split, "stratum": said.stratum},
+            where=said.where,
+        )
         table = read_csv(data / said.table, columns, said.findings)
         parts = {"train": said.train, "tune": said.tune}
-        split = by_column(table, "split", parts | ({"test": said.test} if said.test else {}))
+        split = by_column(table, "part", parts | ({"test": said.test} if said.test else {}))
         rows = np.concatenate([split.parts["train"], split.parts["tune"]])
         outer = folds(table, rows, recipe.folds, np.random.default_rng(recipe.seed))
         return cls(recipe, table, split, rows, outer)

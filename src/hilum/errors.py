@@ -14,6 +14,8 @@ HilumError
 │   └── DigestMismatch     a file differs from what the card says
 ├── LabelError             a label table or a split is inconsistent
 │   └── LeakError          a patient stands in two parts of a split
+├── FetchError             a file could not be fetched from a server, or may not be put where asked
+├── PackError              a pack is damaged, unfinished, or none
 ├── EvaluationError        references and scores that cannot be compared
 ├── RecipeError            a training recipe is invalid
 ├── RunError               a run cannot start, go on or be resumed
@@ -119,6 +121,18 @@ class LeakError(LabelError):
     """A patient stands in two parts of a split."""
 
     code = "leak"
+
+
+class FetchError(HilumError):
+    """A file could not be fetched, or may not be put where it was asked to go."""
+
+    code = "fetch"
+
+
+class PackError(HilumError):
+    """A folder is no pack, or one that is damaged, unfinished, or of another kind than asked."""
+
+    code = "pack"
 
 
 class EvaluationError(HilumError, ValueError):

@@ -1,72 +1,136 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from hilum.datasets.table import Columns, read_csv, read_images
-from hilum.domain import CHEST14, State
+from hilum.datasets import table as tables
+from hilum.datasets.table import load, save
+from hilum.domain import LabelTable
+from hilum.domain.boxes import Boxes
 from hilum.errors import LabelError
 
-COLUMNS = Columns("file", "patient", "labels", keep={"split": "part"}, where={"use": "yes"})
-HEADER = "file,patient,labels,part,use\n"
+KEYS = ("mass", "edema", "hernia")
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), min_size=1)
+NUMBERS = st.floats(0.01, 5000)
 
 
-def write(folder: Path, text: str) -> Path:
-    path = folder / "labels.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
+@st.composite
+def label_tables(draw: st.DrawFn) -> LabelTable:
+    images = draw(st.lists(NAMES, min_size=1, max_size=8, unique=True))
+    n = len(images)
+
+    def one_each(of: st.SearchStrategy) -> list:
+        return draw(st.lists(of, min_size=n, max_size=n))
+
+    rows = draw(st.lists(st.integers(0, n - 1), max_size=6))
+    boxes = Boxes(
+        row=np.array(rows, np.int64),
+        finding=[draw(st.sampled_from(KEYS)) for _ in rows],  # type: ignore[arg-type]
+        xywh=np.array([[draw(NUMBERS) for _ in range(4)] for _ in rows]).reshape(-1, 4),
+        annotated=np.array(one_each(st.booleans())),
+    )
+    return LabelTable(
+        images=images,  # type: ignore[arg-type]
+        findings=KEYS,
+        states=np.array([one_each(st.integers(0, 3)) for _ in KEYS], np.uint8).T.copy(),
+        patients=one_each(NAMES),  # type: ignore[arg-type]
+        columns={
+            "view": one_each(st.sampled_from(["PA", "AP", ""])),  # type: ignore[dict-item]
+            "age_years": one_each(st.one_of(st.just(np.nan), st.floats(0, 120, width=32))),  # type: ignore[dict-item]
+            "visit": one_each(st.integers(-1, 99)),  # type: ignore[dict-item]
+            "road": one_each(st.text(st.characters(codec="ascii", exclude_characters="\r\n\x00"))),  # type: ignore[dict-item]
+        },
+        boxes=draw(st.sampled_from([boxes, None])),
+    )
 
 
-def test_named_findings_are_present_all_others_absent(tmp_path: Path) -> None:
-    rows = "a.png,p,Mass|Pleural Thickening,x,yes\nb.png,q,No Finding,y,yes\nc.png,r,Mass,x,no\n"
-    table = read_csv(write(tmp_path, HEADER + rows), COLUMNS, ["mass", "pleural_thickening"])
-    assert table.images == ("a.png", "b.png")
-    assert table.states.tolist() == [[1, 1], [0, 0]]
-    assert table.columns["split"] == ("x", "y")
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+@settings(max_examples=60, deadline=None)
+@given(made=label_tables())
+def test_what_is_saved_is_loaded(made: LabelTable, ending: str, tmp_path_factory) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    path = tmp_path_factory.mktemp("table") / f"labels{ending}"
+    save(made, path)
+    read = load(path)
+    assert read.images.tolist() == made.images.tolist()
+    assert read.patients.tolist() == made.patients.tolist()
+    assert read.findings == made.findings
+    assert read.states.tolist() == made.states.tolist()
+    assert read.digest() == made.digest()
+    for name, values in made.columns.items():
+        np.testing.assert_array_equal(read.columns[name], values)
+    assert (read.boxes is None) == (made.boxes is None)
+    if made.boxes is not None and read.boxes is not None:
+        assert read.boxes.annotated.tolist() == made.boxes.annotated.tolist()
+        assert read.boxes.row.tolist() == made.boxes.row.tolist()
+        assert read.boxes.finding.tolist() == made.boxes.finding.tolist()
+        np.testing.assert_allclose(read.boxes.xywh, made.boxes.xywh, rtol=1e-9)
 
 
-def test_labels_outside_the_vocabulary_are_named(tmp_path: Path) -> None:
-    path = write(tmp_path, HEADER + "a.png,p,Mas|Fluff,x,yes\nb.png,q,Fluff,x,yes\n")
-    with pytest.raises(LabelError, match=r"'Fluff' \(2 rows\), 'Mas' \(1 rows\)"):
-        read_csv(path, COLUMNS, ["mass"])
+HEADER = "image,patient,width_px,height_px,mass,boxes\n"
 
 
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match="lacks \\['labels', 'part', 'use'\\]"):
-        read_csv(write(tmp_path, "file,patient\n"), COLUMNS, ["mass"])
-
-
-def test_no_row_left_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match="no row has"):
-        read_csv(write(tmp_path, HEADER + "a.png,p,,x,no\n"), COLUMNS, ["mass"])
-
-
-def test_no_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match=r"No label table none\.csv"):
-        read_images(tmp_path / "none.csv", COLUMNS)
-
-
-def test_the_counts_of_the_real_radiographs(shared: Path) -> None:
-    columns = Columns("file", "patient_id", "findings", where={"source": "nih14"})
-    table = read_csv(shared / "radiographs" / "manifest.csv", columns, CHEST14)
-    assert len(table) == 1421
-    positives = dict(zip(table.findings, table.states.sum(0).tolist(), strict=True))
-    assert positives["hernia"] == 18
-    assert positives["pneumonia"] == 314 + 46 + 38
-
-
-def test_a_row_that_names_nothing_is_unmentioned(tmp_path: Path) -> None:
-    table = read_csv(write(tmp_path, HEADER + "a.png,p,,x,yes\n"), COLUMNS, ["mass"])
-    assert table.states.tolist() == [[State.UNMENTIONED]]
-    assert not table.targets()[1].any()
-
-
-def test_a_short_row_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LabelError, match="line 3: fewer columns"):
-        read_csv(write(tmp_path, HEADER + "a.png,p,Mass,x,yes\nb.png,q\n"), COLUMNS, ["mass"])
-
-
-def test_another_encoding_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("a,p,,,2,\n", "column 'mass': '2' is no state"),
+        ("a,p,,,1,mass 1 2 3\n", "1 boxes cannot be read: 'mass 1 2 3'"),
+        ("a,p,,,1,fluff 1 2 3 4\n", "1 boxes cannot be read: 'fluff"),
+        ("a,p,10,10,1,mass 5 5 3 3; mass 5 5 9 3\n", r"1 boxes reach outside .* a \(10 × 10\)"),
+        ("a,p,ten,,1,\n", "'ten' cannot be taken for width_px"),
+        ("a,p,,,1,\na,p,,,0,\n", "rows of 1 images disagree: 'a'"),
+        ("a,,,,1,\n", "1 rows name no patient: rows 2"),
+        (",p,,,1,\n", "1 rows name no image: rows 2"),
+    ],
+)
+def test_a_bad_cell_is_named(tmp_path: Path, rows: str, message: str) -> None:
     path = tmp_path / "labels.csv"
-    path.write_bytes(HEADER.encode() + "ä.png,p,Mass,x,yes\n".encode("latin-1"))
-    with pytest.raises(LabelError, match="is not UTF-8"):
-        read_csv(path, COLUMNS, ["mass"])
+    path.write_text(HEADER + rows, encoding="utf-8")
+    with pytest.raises(LabelError, match=message):
+        load(path)
+
+
+def test_a_foreign_table_is_told_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("Image Index,Finding Labels\na,Mass\n", encoding="utf-8")
+    with pytest.raises(LabelError, match="hilum datasets table"):
+        load(path)
+
+
+def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = LabelTable(("a", "b"), KEYS, np.zeros((2, 3), np.uint8), ("p", "q"))  # type: ignore[arg-type]
+    save(made, tmp_path / "labels.csv")
+    before = (tmp_path / "labels.csv").read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tables.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save(made.rows([0]), tmp_path / "labels.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
+    assert (tmp_path / "labels.csv").read_bytes() == before
+
+
+def test_another_ending_is_refused(tmp_path: Path) -> None:
+    made = LabelTable(("a",), KEYS, np.zeros((1, 3), np.uint8), ("p",))  # type: ignore[arg-type]
+    with pytest.raises(LabelError, match=r"as \.csv or \.parquet"):
+        save(made, tmp_path / "labels.xlsx")
+
+
+def test_parquet_holds_numbers_that_other_programs_understand(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    made = LabelTable(
+        images=("a", "b"),  # type: ignore[arg-type]
+        findings=("mass",),
+        states=np.array([[2], [3]], np.uint8),
+        patients=("p", "q"),  # type: ignore[arg-type]
+        columns={"age_years": np.array([np.nan, 61.5])},
+    )
+    save(made, tmp_path / "labels.parquet")
+    rows = parquet.read_table(tmp_path / "labels.parquet").to_pylist()
+    assert [row["mass"] for row in rows] == [-1, None]
+    assert [row["age_years"] for row in rows] == [None, 61.5]

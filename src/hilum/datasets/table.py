@@ -1,128 +1,247 @@
-"""A CSV of labels → a label table."""
+"""Label tables as files: CSV, or Parquet, which is smaller and quicker.
+
+A saved table has a column ``image`` (path relative to the folder of the images), ``patient``, those
+of :data:`hilum.domain.labels.COLUMNS` that are known, others, one column a finding named by its key
+(1 present, 0 absent, -1 uncertain, empty not mentioned, as CheXpert writes them), and ``boxes``
+where readers drew some ("opacity 10 20 30.5 40; …": finding, left, top, width, height; "none" where
+they looked and drew none; empty where nobody looked).
+"""
 
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hilum.domain import LabelTable, State, from_label
-from hilum.errors import LabelError, UnknownName
+from hilum.datasets.columns import STATES, one_row_an_image, stated, tidy
+from hilum.datasets.source import read_columns
+from hilum.domain import LabelTable, State
+from hilum.domain.boxes import Boxes
+from hilum.domain.findings import finding, known_finding
+from hilum.domain.labels import COLUMNS
+from hilum.domain.text import Text, first_few, text
+from hilum.errors import LabelError, MissingExtra
 
-NO_FINDING = "nofinding"
+PIECE = 50_000
+"""Rows written at a time."""
 
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Where a CSV holds what.
-
-    Attributes:
-        image: column with the path of the image, relative to the folder of the data.
-        patient: column with the patient.
-        labels: column with the findings that are present, separated by ``separator``; a finding
-            that is not named is absent. "" for a table without labels.
-        separator: between findings.
-        keep: further columns to keep, by the name that they get.
-        where: column → value: only rows that have it are read.
-    """
-
-    image: str
-    patient: str
-    labels: str = ""
-    separator: str = "|"
-    keep: Mapping[str, str] = field(default_factory=dict)
-    where: Mapping[str, str] = field(default_factory=dict)
+_CELL = {State.PRESENT: "1", State.ABSENT: "0", State.UNCERTAIN: "-1", State.UNMENTIONED: ""}
 
 
-def read_csv(path: Path, columns: Columns, findings: Sequence[str]) -> LabelTable:
-    """Read a label table.
+def load(path: Path) -> LabelTable:
+    """Read a saved label table.
 
     Args:
-        path: CSV in UTF-8 with a header.
-        columns: where it holds what.
-        findings: keys that become columns, in this order. Labels that the vocabulary knows but
-            that are not among them are left out.
-
-    Returns:
-        The table, in the order of the file. Findings are PRESENT or ABSENT where the row names
-        any label, "No Finding" among them, and UNMENTIONED where it names none.
+        path: .csv, .csv.gz or .parquet, as :func:`save` writes them.
 
     Raises:
-        LabelError: no such file, a column is missing, a label is unknown, or no row is left.
+        LabelError: no such file, not a saved label table, cells that mean nothing, boxes outside
+            their image.
+        MissingExtra: Parquet without pyarrow.
     """
-    kept = _read(path, columns)
-    index = {key: i for i, key in enumerate(findings)}
-    states = np.full((len(kept), len(findings)), State.ABSENT, np.uint8)
-    unknown: dict[str, int] = {}
-    for at, row in enumerate(kept):
-        cell = row[columns.labels].strip()
-        if not cell:
-            states[at] = State.UNMENTIONED
-            continue
-        for text in cell.split(columns.separator):
-            if "".join(c for c in text.casefold() if c.isalnum()) == NO_FINDING:
-                continue
-            try:
-                key = from_label(text).key
-            except UnknownName:
-                unknown[text] = unknown.get(text, 0) + 1
-                continue
-            if key in index:
-                states[at, index[key]] = State.PRESENT
-    if unknown:
-        worst = sorted(unknown, key=lambda t: -unknown[t])[:3]
+    cells = _read_parquet(path) if path.suffix == ".parquet" else read_columns(path)
+    if not {"image", "patient"} <= set(cells):
         raise LabelError(
-            f"{path.name}: {len(unknown)} labels outside the vocabulary, such as "
-            f"{', '.join(f'{t!r} ({unknown[t]} rows)' for t in worst)}."
+            f"{path.name} is no table that Hilum saved: it lacks 'image' or 'patient'; it has "
+            f"{first_few(cells)}. Make one with `hilum datasets table` and a column map."
         )
-    return LabelTable(
-        images=tuple(r[columns.image] for r in kept),
-        findings=tuple(findings),
-        states=states,
-        patients=tuple(r[columns.patient] for r in kept),
-        columns={k: tuple(r[v] for r in kept) for k, v in columns.keep.items()},
-    )
+    keys = tuple(name for name in cells if known_finding(name))
+    states = np.zeros((len(cells["image"]), len(keys)), np.uint8)
+    for at, key in enumerate(keys):
+        states[:, at] = stated(path, key, cells[key], STATES)
+    fixed = {"image", "patient", "boxes", *keys}
+    columns = {name: tidy(path, name, cells[name]) for name in cells if name not in fixed}
+    table = one_row_an_image(path.name, cells["image"], cells["patient"], (keys, states), columns)
+    if "boxes" not in cells:
+        return table
+    if len(table) != len(cells["image"]):
+        raise LabelError(f"{path.name}: images with boxes stand twice.")
+    return with_boxes(table, _parse_boxes(path, cells["boxes"]))
 
 
-def read_images(path: Path, columns: Columns) -> LabelTable:
-    """Read which images there are, without any finding.
+def with_boxes(table: LabelTable, boxes: Boxes) -> LabelTable:
+    """The table with boxes.
 
     Raises:
-        LabelError: no such file, a column is missing, or no row is left.
+        LabelError: boxes of findings outside the vocabulary, or outside their image where its size
+            is known.
     """
-    kept = _read(path, columns)
-    return LabelTable(
-        images=tuple(r[columns.image] for r in kept),
-        findings=(),
-        states=np.zeros((len(kept), 0), np.uint8),
-        patients=tuple(r[columns.patient] for r in kept),
-    )
+    for key in np.unique(boxes.finding).tolist():
+        finding(key)
+    if {"width_px", "height_px"} <= set(table.columns):
+        out = boxes.outside(table.columns["width_px"], table.columns["height_px"])
+        if out.any():
+            worst = [
+                f"{table.images[row]} ({table.columns['width_px'][row]} × "
+                f"{table.columns['height_px'][row]}): {boxes.xywh[at].round(1).tolist()}"
+                for at in np.flatnonzero(out).tolist()
+                for row in [boxes.row[at]]
+            ]
+            raise LabelError(
+                f"{len(worst)} boxes reach outside their image: {first_few(worst, quoted=False)}."
+            )
+    return replace(table, boxes=boxes)
 
 
-def _read(path: Path, columns: Columns) -> list[dict[str, str]]:
+def save(table: LabelTable, path: Path) -> None:
+    """Write a label table; the file appears whole or not at all.
+
+    Args:
+        table: to write.
+        path: .csv or .parquet; the folder must exist.
+
+    Raises:
+        LabelError: another ending.
+        MissingExtra: Parquet without pyarrow.
+    """
+    write: Mapping[str, Callable[[LabelTable, Path], None]] = {
+        ".csv": _write_csv,
+        ".parquet": _write_parquet,
+    }
+    if path.suffix not in write:
+        raise LabelError(f"A label table is saved as .csv or .parquet, not {path.name!r}.")
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        write[path.suffix](table, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_csv(table: LabelTable, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        for start in range(0, max(len(table), 1), PIECE):
+            cells = dict(_cells(table, slice(start, start + PIECE)))
+            if start == 0:
+                rows.writerow(cells)
+            rows.writerows(zip(*(v.tolist() for v in cells.values()), strict=True))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _cells(table: LabelTable, part: slice) -> Iterator[tuple[str, Text]]:
+    yield "image", table.images[part]
+    yield "patient", table.patients[part]
+    for name in sorted(table.columns, key=_column_order):
+        yield name, _as_text(name, table.columns[name][part])
+    letters = text([_CELL[state] for state in State])
+    for at, key in enumerate(table.findings):
+        yield key, letters[table.states[part, at]]
+    if table.boxes is not None:
+        yield "boxes", _boxes_as_text(table.boxes, range(*part.indices(len(table))))
+
+
+def _column_order(name: str) -> tuple[int, str]:
+    known = list(COLUMNS)
+    return (known.index(name) if name in COLUMNS else len(known), name)
+
+
+def _as_text(name: str, values: NDArray[Any]) -> Text:
+    if values.dtype.kind == "T":
+        return values
+    unknown = np.isnan(values) if values.dtype.kind == "f" else values == _UNKNOWN[name]
+    kinds, inverse = np.unique(values, return_inverse=True)
+    written = text([np.format_float_positional(value, trim="-") for value in kinds])[inverse]
+    written[unknown] = ""
+    return written
+
+
+_UNKNOWN = {"visit": -1, "width_px": 0, "height_px": 0}
+
+
+def _boxes_as_text(boxes: Boxes, rows: range) -> Text:
+    cells = ["none" if boxes.annotated[row] else "" for row in rows]
+    start, end = np.searchsorted(boxes.row, [rows.start, rows.stop])
+    drawn: dict[int, list[str]] = {}
+    for at in range(int(start), int(end)):
+        numbers = " ".join(f"{value:.10g}" for value in boxes.xywh[at].tolist())
+        drawn.setdefault(int(boxes.row[at]), []).append(f"{boxes.finding[at]} {numbers}")
+    for row, texts in drawn.items():
+        cells[row - rows.start] = "; ".join(texts)
+    return text(cells)
+
+
+def _parse_boxes(path: Path, cells: Text) -> Boxes:
+    rows, findings, corners, odd = [], [], [], []
+    for row in np.flatnonzero((cells != "") & (cells != "none")).tolist():
+        for written in str(cells[row]).split(";"):
+            key, *numbers = written.split() or [""]
+            try:
+                corner = [float(n) for n in numbers]
+            except ValueError:
+                corner = []
+            if len(corner) == 4 and known_finding(key):
+                rows.append(row)
+                findings.append(key)
+                corners.append(corner)
+            else:
+                odd.append(written.strip())
+    if odd:
+        raise LabelError(
+            f"{path.name}: {len(odd)} boxes cannot be read: {first_few(odd)}; wanted are finding, "
+            f"left, top, width, height."
+        )
+    return Boxes(np.array(rows, np.int64), text(findings),
+                 np.array(corners, np.float64).reshape(-1, 4), cells != "")  # fmt: skip
+
+
+def _arrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError as error:
+        raise MissingExtra(
+            "Parquet needs pyarrow: pip install 'hilum[analyse]', or use a .csv."
+        ) from error
+    return pa, parquet
+
+
+def _write_parquet(table: LabelTable, path: Path) -> None:
+    pa, parquet = _arrow()
+    writer = None
+    try:
+        for start in range(0, max(len(table), 1), PIECE):
+            cells = dict(_cells(table, slice(start, start + PIECE)))
+            piece = pa.table({name: _typed(pa, name, values) for name, values in cells.items()})
+            writer = writer or parquet.ParquetWriter(path, piece.schema, compression="zstd")
+            writer.write_table(piece)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _typed(pa: Any, name: str, cells: Text) -> Any:
+    """Cells as other programs expect them: numbers as numbers, and null where nothing is said."""
+    if known_finding(name):
+        kind, number = pa.int8(), int
+    elif name in COLUMNS and COLUMNS[name][0].kind != "T":
+        number = float if COLUMNS[name][0].kind == "f" else int
+        kind = pa.float32() if number is float else pa.int32()
+    else:
+        return pa.array(cells.tolist(), pa.string())
+    return pa.array([number(cell) if cell else None for cell in cells.tolist()], kind)
+
+
+def _read_parquet(path: Path) -> dict[str, Text]:
+    pa, parquet = _arrow()
     if not path.is_file():
         raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path.name} is not UTF-8 ({error.reason}); save it as UTF-8.") from error
-    with io.StringIO(text, newline="") as file:
-        rows = csv.DictReader(file)
-        wanted = [columns.image, columns.patient, *([columns.labels] if columns.labels else [])]
-        wanted += [*columns.keep.values(), *columns.where]
-        absent = sorted(set(wanted) - set(rows.fieldnames or ()))
-        if absent:
-            raise LabelError(f"{path.name} lacks {absent}; it has {rows.fieldnames}.")
-        kept = []
-        for at, row in enumerate(rows, start=2):
-            if any(row[name] is None for name in wanted):
-                raise LabelError(f"{path.name}, line {at}: fewer columns than the header.")
-            if all(row[k] == v for k, v in columns.where.items()):
-                kept.append(row)
-    if not kept:
-        raise LabelError(f"{path.name}: no row has {dict(columns.where)}.")
-    return kept
+        with parquet.ParquetFile(path) as file:
+            pieces = [
+                {name: text(["" if v is None else str(v) for v in piece.column(name).to_pylist()])
+                 for name in piece.schema.names}
+                for piece in file.iter_batches(PIECE)
+            ]  # fmt: skip
+    except pa.ArrowInvalid as error:
+        raise LabelError(f"{path.name} is damaged or no Parquet file.") from error
+    if not pieces:
+        raise LabelError(f"{path.name} holds no row.")
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hilum.bundles import Bundle
 from hilum.bundles.card import Card, Graph, Result, StartingWeights, TrainingData
 from hilum.datasets.split import by_column, folds
-from hilum.datasets.table import Columns, read_csv, read_images
+from hilum.datasets.columns import Columns, read_csv
 from hilum.domain import LabelTable, Split
 from hilum.errors import LabelError, RunError
 from hilum.evaluation import Reference
@@ -129,11 +129,18 @@ def _claim(file: Path, said: str, other: str) -> None:
 
 def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
     said = recipe.data
-    keep = {"split": said.split} | ({"stratum": said.stratum} if said.stratum else {})
-    columns = Columns(said.image, said.patient, said.labels, said.separator, keep, said.where)
+    keep = {"part": said.split} | ({"stratum": said.stratum} if said.stratum else {})
+    columns = Columns(
+        image=said.image,
+        patient=said.patient,
+        labels=said.labels,
+        separator=said.separator,
+        columns=keep,
+        where=said.where,
+    )
     table = read_csv(folder / said.table, columns, said.findings)
     parts = {"train": said.train, "tune": said.tune} | ({"test": said.test} if said.test else {})
-    split = by_column(table, "split", parts)
+    split = by_column(table, "part", parts)
     targets, mask = table.targets()
     one_class = [
         key
@@ -171,8 +178,8 @@ def _measure_gate(
 ) -> list[Result]:
     results: list[Result] = []
     for at, where in enumerate(recipe.gate.measured):
-        columns = Columns(recipe.data.image, recipe.data.patient, where=where)
-        table = read_images(folder / recipe.data.table, columns)
+        columns = Columns(image=recipe.data.image, patient=recipe.data.patient, where=where)
+        table = read_csv(folder / recipe.data.table, columns)
         images = load_images(table, folder, recipe.input, out / f"gate-{at}.npy")
         targets, mask = table.targets()
         served = Rows(images, targets, mask, np.arange(len(table)), spec=recipe.input)
@@ -320,7 +327,7 @@ def _card(
             TrainingData(
                 name=f"{recipe.data.name}: {part} ({role})",
                 images=len(split.parts[part]),
-                patients=len({table.patients[i] for i in split.parts[part]}),
+                patients=len(np.unique(table.patients[split.parts[part]])),
                 licence=recipe.data.licence,
                 citation=recipe.data.citation,
                 split_digest=split.digest,
@@ -346,9 +353,9 @@ def _reference(material: Material, rows: NDArray[np.int64]) -> Reference:
     strata = table.columns.get("stratum")
     return Reference.of(
         material.targets[rows],
-        [table.patients[i] for i in rows],
+        table.patients[rows].tolist(),
         mask=material.mask[rows],
-        strata=[strata[i] for i in rows] if strata else None,
+        strata=None if strata is None else strata[rows].tolist(),
         findings=table.findings,
     )
 

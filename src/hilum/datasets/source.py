@@ -1,0 +1,118 @@
+"""CSV files as columns of text, read in pieces, so that ten million rows fit."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from hilum.domain.text import Text, first_few, text
+from hilum.errors import LabelError
+
+PIECE = 50_000
+"""Rows held as Python strings at a time."""
+
+
+def read_columns(
+    path: Path,
+    wanted: Sequence[str] | None = None,
+    *,
+    where: Mapping[str, str] | None = None,
+    skip: int = 0,
+    header: Sequence[str] | None = None,
+    separator: str = ",",
+) -> dict[str, Text]:
+    """Read columns of a CSV, as they are written.
+
+    Args:
+        path: CSV in UTF-8, also compressed (``.gz``).
+        wanted: names of columns to read; all when None.
+        where: column → value: only rows that have it are read.
+        skip: lines before the header.
+        header: names of the columns, for a file without a header.
+        separator: between cells.
+
+    Returns:
+        Column → text [rows], in the order of ``wanted``.
+
+    Raises:
+        LabelError: no such file, no UTF-8, a column is missing, a row is short or long, or no row
+            is left.
+    """
+    where = where or {}
+    if not path.is_file():
+        raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            rows = csv.reader(islice(file, skip, None), delimiter=separator, strict=True)
+            names = list(header or next(rows, []))
+            _check_header(path, names, [*(wanted or ()), *where])
+            pieces = _pieces(path, rows, names, list(wanted or filter(None, names)), where, skip)
+            found = [{k: text(v) for k, v in piece.items()} for piece in pieces]
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path.name} is not UTF-8 ({error.reason}); save it as UTF-8.") from error
+    except (csv.Error, gzip.BadGzipFile, EOFError) as error:
+        raise LabelError(f"{path.name} is damaged or no CSV: {error}.") from error
+    if not sum(len(next(iter(piece.values()))) for piece in found):
+        raise LabelError(f"{path.name}: no row has {dict(where)}." if where else
+                         f"{path.name} holds no row.")  # fmt: skip
+    return {name: np.concatenate([piece[name] for piece in found]) for name in found[0]}
+
+
+def read_header(path: Path, *, separator: str = ",") -> list[str]:
+    """The cells of the first line: the names of the columns, where a file has them.
+
+    Raises:
+        LabelError: no such file, no UTF-8, damaged, or empty.
+    """
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file, delimiter=separator, strict=True), [])
+    except OSError as error:
+        raise LabelError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path.name} is not UTF-8 ({error.reason}); save it as UTF-8.") from error
+    except (csv.Error, EOFError) as error:
+        raise LabelError(f"{path.name} is damaged or no CSV: {error}.") from error
+    if not names:
+        raise LabelError(f"{path.name} holds no row.")
+    return names
+
+
+def _check_header(path: Path, names: list[str], wanted: list[str]) -> None:
+    absent = sorted(set(wanted) - set(names))
+    if absent:
+        raise LabelError(f"{path.name} lacks {absent}; it has {names}.")
+
+
+def _pieces(
+    path: Path,
+    rows: Iterator[list[str]],
+    names: list[str],
+    wanted: list[str],
+    where: Mapping[str, str],
+    skip: int,
+) -> Iterator[dict[str, list[str]]]:
+    at = {name: names.index(name) for name in wanted}
+    only = [(names.index(name), value) for name, value in where.items()]
+    named = max((n for n, name in enumerate(names, 1) if name), default=0)
+    lengths = range(named, len(names) + 1)  # rows may leave out columns without a name at the end
+    first = skip + 2  # lines are counted from 1, and the header is one
+    while piece := list(islice(rows, PIECE)):
+        wrong = [n for n, row in enumerate(piece, first) if row and len(row) not in lengths]
+        if wrong:
+            row = piece[wrong[0] - first]
+            raise LabelError(
+                f"{path.name}: the header has {len(names)} columns; another number have rows "
+                f"{first_few(wrong, quoted=False)} (row {wrong[0]}: {len(row)}). A cell that holds "
+                f"the separator needs quotes."
+            )
+        kept = [row for row in piece if row and all(row[i] == value for i, value in only)]
+        yield {name: [row[i] for row in kept] for name, i in at.items()}
+        first += len(piece)
