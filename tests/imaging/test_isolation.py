@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 from hilum.errors import DamagedFile
-from hilum.imaging import close_decoders, codecs, decoders_replaced, isolate_decoders, isolation
+from hilum.imaging import (
+    close_decoders,
+    codecs,
+    decoders_replaced,
+    isolate_decoders,
+    isolation,
+    read,
+    write_dicom,
+)
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="decoder processes need POSIX")
 
@@ -65,6 +73,18 @@ def test_the_same_samples_as_in_this_process(codec: str):
     assert apart.dtype == here.dtype
     assert np.array_equal(apart, here)
     assert np.array_equal(np.squeeze(apart), PICTURE)
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_the_same_run_lengths_as_in_this_process(tmp_path: Path, bits: int):
+    stored = np.random.default_rng(0).integers(0, 1 << bits, (50, 41)).astype(f"u{-(-bits // 8)}")
+    path = write_dicom(tmp_path / "chest.dcm", stored, bits_stored=bits, transfer_syntax="rle")
+    plain = write_dicom(tmp_path / "plain.dcm", stored, bits_stored=bits)
+    apart = [read(path), read(path)]  # the second in the first one's memory
+    isolate_decoders(False)
+    for one in (*apart, read(path), read(path)):
+        assert one.source.pixel_digest == read(plain).source.pixel_digest
+        assert np.array_equal(one.pixels, read(plain).pixels)
 
 
 def test_one_process_serves_many_pictures():

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.imaging import encode_png, read, write_dicom
+from hilum.imaging.grey import look_up
 from hilum.imaging.shrink import shrink
 from hilum.phantoms import draw_chest
 
@@ -75,6 +77,37 @@ def test_sides_keep_their_proportion_and_levels_their_range(rows, columns, longe
     assert abs(small.shape[0] - max(1, rows * factor)) <= 0.5
     assert abs(small.shape[1] - max(1, columns * factor)) <= 0.5
     assert pixels.min() - 1e-3 <= small.min() <= small.max() <= pixels.max() + 1e-3
+
+
+@given(
+    st.integers(1, 90), st.integers(1, 90), st.integers(1, 90), st.sampled_from([1, 4]),
+    st.sampled_from([1, 4]), st.sampled_from(["u1", "u2", "f4"]),
+)  # fmt: skip
+def test_it_is_opencv_s_mean_to_the_last_bit(rows, columns, longest, down, across, dtype):
+    size = rows * down, columns * across
+    rng, top = np.random.default_rng(0), {"u1": 256, "u2": 65536, "f4": 2}[dtype]
+    pixels = rng.integers(0, top, size).astype(dtype)
+    small = shrink(pixels, longest)
+    expected = cv2.resize(pixels, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.array_equal(small, expected)
+
+
+SIZES = [(3000, 2500), (2500, 3000), (2022, 2022), (2048, 2048), (2991, 2500), (2828, 2320),
+         (3056, 2544), (3001, 2501)]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_shown_is_shrunk_to_the_last_bit(size: tuple[int, int], dtype: type):
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 256 if dtype is np.uint8 else 4096, size, dtype)
+    kept, table = cells.copy(), rng.random(256 if dtype is np.uint8 else 65536)
+    steps = np.rint(table * 65535).astype(np.uint16)
+    small = look_up(table, cells, 1024)
+    expected = cv2.resize(steps[cells], small.shape[::-1], interpolation=cv2.INTER_AREA)
+    assert max(small.shape) == 1024
+    assert np.array_equal(small, expected * np.float32(1 / 65535))
+    assert np.array_equal(cells, kept)
 
 
 class TestReduced:

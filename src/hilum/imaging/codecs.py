@@ -41,8 +41,8 @@ READY = b"ready\n"
 """What a decoder process says once it can work."""
 
 _RLE_HEADER = 64
-_RLE_SPARE = 64
-"""Some writers pack a few bytes more than the picture has."""
+RLE_SPARE = 64
+"""Some writers pack a few bytes more than the picture has: room for them behind each plane."""
 
 _SPARE_BYTES = 512 * 1024**2
 _BYTES_A_BYTE = 16
@@ -50,11 +50,17 @@ _BYTES_A_BYTE = 16
 
 
 def _rle(
-    data: Data, *, rows: int, columns: int, samples: int, bits_allocated: int
-) -> NDArray[np.generic]:
-    """RLE Lossless (PS3.5 Annex G) → uint8 or uint16 [samples, rows, columns].
+    data: Data, *, planes: int, size: int, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """RLE Lossless (PS3.5 Annex G) → uint8 [planes, size + RLE_SPARE], the spare with anything.
 
     Each segment holds one byte plane, the high bytes first, packed as TIFF's PackBits.
+
+    Args:
+        data: the frame.
+        planes: samples a pixel × bytes a sample.
+        size: pixels.
+        out: takes the planes.
 
     Raises:
         ValueError: segments that are missing, out of order, or of another size.
@@ -62,25 +68,17 @@ def _rle(
     if len(data) < _RLE_HEADER:
         raise ValueError("the header of 64 bytes breaks off")
     count, *offsets = np.frombuffer(data[:_RLE_HEADER], "<u4").tolist()
-    planes = samples * bits_allocated // 8
     if count != planes:
         raise ValueError(f"{count} segments where {planes} are needed")
     ends = [*offsets[1:planes], len(data)]
-    size = rows * columns
-    unpacked = np.empty((planes, size + _RLE_SPARE), np.uint8)
-    for plane, begin, end in zip(unpacked, offsets, ends, strict=False):
+    out = np.empty((planes, size + RLE_SPARE), np.uint8) if out is None else out
+    for plane, begin, end in zip(out, offsets, ends, strict=False):
         if not _RLE_HEADER <= begin <= end <= len(data):
             raise ValueError("segment offsets out of order")
         found = len(imagecodecs.packbits_decode(data[begin:end], out=plane))  # pyright: ignore[reportArgumentType]
         if found < size:
             raise ValueError(f"a segment holds {found:,} of {size:,} bytes")
-    unpacked = unpacked[:, :size].reshape(planes, rows, columns)
-    if bits_allocated == 8:
-        return unpacked
-    whole = unpacked[0::2].astype(np.uint16)
-    whole <<= 8
-    whole |= unpacked[1::2]
-    return whole
+    return out
 
 
 def _jpeg2000(data: Data, *, halvings: int = 0, out: Any = None) -> NDArray[np.generic]:
@@ -129,7 +127,7 @@ def decode(codec: str, data: Data, options: dict[str, Any]) -> NDArray[np.generi
     Args:
         codec: a name in :data:`CODECS`.
         data: the compressed bytes.
-        options: of that decoder; "out" takes the samples, for those of imagecodecs.
+        options: of that decoder; "out" takes the samples, where their size is known before.
 
     Raises:
         one of :data:`ERRORS`: the decoder gives up.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import DamagedFile, InvalidHeader, UnsupportedImage
 from hilum.imaging import isolation
+from hilum.imaging.codecs import RLE_SPARE
 from hilum.imaging.codestream import Bytes, Codestream, read_codestream
 from hilum.imaging.dicomfile import (
     BIG_ENDIAN,
@@ -134,19 +136,19 @@ def _spread_422(cells: Samples, size: tuple[int, int]) -> Samples:
 
 def _run_length(frame: bytes | memoryview, pixel: PixelHeader) -> Samples:
     """RLE Lossless (PS3.5 Annex G), plane by plane."""
-    cells = cast(
-        "Samples",
-        isolation.decode(
-            "rle",
-            frame,
-            room=pixel.rows * pixel.columns * pixel.samples * pixel.allocated // 8,
-            rows=pixel.rows,
-            columns=pixel.columns,
-            samples=pixel.samples,
-            bits_allocated=pixel.allocated,
-        ),
-    )
-    return cells[0] if pixel.samples == 1 else np.moveaxis(cells, 0, 2)
+    shape = (pixel.rows, pixel.columns, pixel.samples)[: 2 if pixel.samples == 1 else 3]
+    deep, size = pixel.allocated // 8, pixel.rows * pixel.columns
+    planes = pixel.samples * deep
+    low_first = [at + byte for at in range(0, planes, deep) for byte in reversed(range(deep))]
+
+    def together(found: NDArray[Any]) -> NDArray[Any]:
+        parts = [found[plane, :size].reshape(pixel.rows, pixel.columns) for plane in low_first]
+        cells = cv2.merge(parts).view(f"<u{deep}").reshape(shape)
+        return cells.astype(f"u{deep}", copy=False)
+
+    like = ((planes, size + RLE_SPARE), "u1")
+    cells = isolation.decode("rle", frame, like=like, take=together, planes=planes, size=size)
+    return cast("Samples", cells)
 
 
 def _codestream(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hilum.errors import DamagedFile
-from hilum.imaging.codestream import Codestream
+from hilum.imaging.codestream import Bytes, Codestream
 
 _LETTERS = bytes(range(254, 0, -1))
 _MORE = _LETTERS + b"".join(bytes((0xFF, 0xD0 + count)) + _LETTERS for count in range(8))
@@ -51,13 +51,13 @@ def check_jpeg_end(stream: Codestream, cells: Any, again: Callable[[bytes], Any]
     Raises:
         DamagedFile: the picture was cut or overwritten.
     """
-    data = bytes(stream.data)
     if (
         stream.kind == "jpeg-lossless"
         and not stream.several_scans
-        and _lossless_is_whole(data, cells, stream.precision)
+        and _lossless_is_whole(stream.data, cells, stream.precision)
     ):
         return
+    data = bytes(stream.data)
     scans = _scans(data)
     end = scans[-1][1]
     longer, at = b"", 0
@@ -78,7 +78,7 @@ def check_jpeg_end(stream: Codestream, cells: Any, again: Callable[[bytes], Any]
         )
 
 
-def _lossless_is_whole(data: bytes, cells: Any, precision: int) -> bool:
+def _lossless_is_whole(data: Bytes, cells: Any, precision: int) -> bool:
     """Whether a lossless picture shows no sign of a cut or of zeros written over it.
 
     libjpeg reads zeros where coded bytes are missing: they stand for one difference, by the first
@@ -88,7 +88,7 @@ def _lossless_is_whole(data: bytes, cells: Any, precision: int) -> bool:
     if category is None or cells.ndim == 3:
         return False
     filled = 1 - (1 << category)  # ISO 10918-1 F.1.2.1.1: the least difference of its category
-    if data.find(bytes(_SPARE_ZEROS)) >= 0:
+    if _has_zeros(data):
         return False
     rows = cells[-2:, -5:].astype(np.int32)
     sample, left, above, corner = rows[1, 1:], rows[1, :-1], rows[0, 1:], rows[0, :-1]
@@ -100,7 +100,13 @@ def _lossless_is_whole(data: bytes, cells: Any, precision: int) -> bool:
     return not (ends or bool(np.all(sample == 1 << (precision - 1))))
 
 
-def _category_of_zeros(data: bytes) -> int | None:
+def _has_zeros(data: Bytes) -> bool:
+    """Whether so many zeros stand in a row; then some lie in one word, which is soon looked for."""
+    words = np.frombuffer(data, np.uint64, len(data) // 8)
+    return not words.all() and bytes(data).find(bytes(_SPARE_ZEROS)) >= 0
+
+
+def _category_of_zeros(data: Bytes) -> int | None:
     """What a code of zeros means in the first scan's Huffman table (B.2.4.2); None if unknown."""
     first: dict[int, int] = {}
     at = 2
@@ -250,7 +256,7 @@ def _tile_parts(data: bytes) -> list[TilePart]:
     return parts
 
 
-def _segment(data: bytes, at: int) -> int:
+def _segment(data: Bytes, at: int) -> int:
     """Length of a marker segment with its marker."""
     marker, length = struct.unpack(">HH", data[at : at + 4])
     if marker < 0xFF00 or length < 2:

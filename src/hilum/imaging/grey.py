@@ -8,10 +8,6 @@ pixels. PS3.4 N.2 gives the order of the steps.
 
 from __future__ import annotations
 
-import math
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +17,7 @@ from numpy.typing import NDArray
 
 from hilum.domain import Note
 from hilum.errors import InvalidHeader
-from hilum.imaging.shrink import shrink
+from hilum.imaging.shrink import average, smaller
 
 Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 Cells = NDArray[np.uint8 | np.uint16]
@@ -273,37 +269,6 @@ def _quantiles(
     return reaching(percent[0] / 100.0), reaching(percent[1] / 100.0)
 
 
-class _Spare:
-    """Memory for a picture that lives only until it is shrunk, kept for the next one.
-
-    Giving 15 MB back to the system and asking for them again takes longer than the look-up.
-    """
-
-    _MOST_PIXELS = 20_000_000
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: NDArray[np.uint16] | None = None
-
-    @contextmanager
-    def room(self, shape: tuple[int, ...]) -> Generator[NDArray[np.uint16]]:
-        """Room for a picture of this shape, filled with anything."""
-        pixels = math.prod(shape)
-        with self._lock:
-            kept, self._kept = self._kept, None
-        if kept is None or kept.size < pixels:
-            kept = np.empty(pixels, np.uint16)
-        try:
-            yield kept[:pixels].reshape(shape)
-        finally:
-            if kept.size <= self._MOST_PIXELS:
-                with self._lock:
-                    self._kept = kept
-
-
-_spare = _Spare()
-
-
 def look_up(table: NDArray[np.float64], cells: Cells, longest_px: int | None) -> Grey:
     """Show cells through a table, and shrink what comes out.
 
@@ -316,9 +281,8 @@ def look_up(table: NDArray[np.float64], cells: Cells, longest_px: int | None) ->
         float32 [rows, columns] in [0, 1]. A picture that shrinks is looked up at 16 bits, a quarter
         of the memory traffic of floats: the rounding is 1/65,535.
     """
-    if longest_px is None or max(cells.shape) <= longest_px:
+    size = None if longest_px is None else smaller(cells.shape, longest_px)
+    if size is None:
         return np.asarray(cv2.LUT(cells, table.astype(np.float32)), np.float32)
     steps = np.rint(table * 65535.0).astype(np.uint16)
-    with _spare.room(cells.shape) as room:
-        shown = shrink(np.asarray(cv2.LUT(cells, steps, dst=room)), longest_px)
-    return shown * np.float32(1 / 65535)
+    return average(cells, size, steps) * np.float32(1 / 65535)

@@ -19,14 +19,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import DamagedFile, RunError
-from hilum.imaging import codecs
+from hilum.imaging import codecs, spare
 
 SECONDS = 10.0
 SECONDS_A_MEGABYTE = 2.0
@@ -119,6 +119,7 @@ def decode(
     *,
     room: int = 0,
     like: tuple[tuple[int, ...], str] | None = None,
+    take: Callable[[Samples], Samples] | None = None,
     **options: Any,
 ) -> Samples:
     """Decode one picture.
@@ -129,6 +130,7 @@ def decode(
         room: the most bytes that its samples may take, by its header.
         like: shape and type of its samples instead, where the header settles them: they need no
             copy then.
+        take: makes of such samples what is returned; they are overwritten afterwards.
         options: of that decoder.
 
     Raises:
@@ -136,9 +138,13 @@ def decode(
     """
     try:
         if not _pool.apart:
-            return codecs.decode(codec, data, options)
+            if take is None or like is None:
+                return codecs.decode(codec, data, options)
+            with spare.room(*like) as out:
+                return take(codecs.decode(codec, data, {**options, "out": out}))
         with _pool.process() as process:
-            return process.decode(codec, data, like or room, options)
+            samples = process.decode(codec, data, like or room, options)
+            return samples.copy() if take is None else take(samples)
     except codecs.ERRORS as error:
         raise DamagedFile(
             f"The {codec} pixels cannot be decoded ({error}): the file was cut or overwritten. "
@@ -194,7 +200,7 @@ class _Process:
         expected: tuple[tuple[int, ...], str] | int,
         options: dict[str, Any],
     ) -> Samples:
-        """Decode one picture.
+        """Decode one picture; the samples lie in the shared memory until the next one.
 
         Raises:
             ValueError: the decoder's word on why it gives up.
@@ -219,7 +225,7 @@ class _Process:
         if "error" in answer:
             raise ValueError(answer["error"])
         dtype, shape = np.dtype(answer["dtype"]), answer["shape"]
-        return np.frombuffer(self._shared, dtype, math.prod(shape), at).reshape(shape).copy()
+        return np.frombuffer(self._shared, dtype, math.prod(shape), at).reshape(shape)
 
     def _ask(self, request: bytes, seconds: float) -> bytes:
         """The answer's line; empty where the process ended."""

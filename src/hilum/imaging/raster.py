@@ -40,7 +40,13 @@ class _Picture:
 
 
 def read_raster(
-    data: bytes, name: str, kind: Format, *, longest_px: int | None = None, mend: bool = False
+    data: bytes,
+    name: str,
+    kind: Format,
+    *,
+    longest_px: int | None = None,
+    mend: bool = False,
+    full_range: bool = False,
 ) -> Radiograph:
     """Read a PNG, JPEG or TIFF file.
 
@@ -54,6 +60,7 @@ def read_raster(
         kind: "png", "jpeg" or "tiff".
         longest_px: shrink the picture to this longest side; never enlarged.
         mend: put right a polarity, byte order or sign that the picture shows to be wrong.
+        full_range: show sixteen bits from 0 to 65,535 whatever they reach.
 
     Raises:
         IntakeError: it cannot become a radiograph; the subclass and message say why.
@@ -69,7 +76,7 @@ def read_raster(
         if chroma:
             notes.append(Note("colour", "A colour picture was turned to grey."))
     else:
-        grey, words = _grey(samples, notes, longest_px)
+        grey, words = _grey(samples, notes, longest_px, full_range)
     if inverted:
         grey, words = np.float32(1.0) - grey, f"{words}, inverted"
     if picture.frames > 1:
@@ -189,7 +196,7 @@ def _without_lies(
 
 
 def _grey(
-    samples: NDArray[np.generic], notes: list[Note], longest_px: int | None
+    samples: NDArray[np.generic], notes: list[Note], longest_px: int | None, full_range: bool
 ) -> tuple[NDArray[np.float32], str]:
     if samples.dtype.kind == "f":
         grey = np.ascontiguousarray(samples, np.float32)
@@ -198,7 +205,7 @@ def _grey(
     if cells.dtype == np.uint8:
         return look_up(np.arange(256) / 255, cells, longest_px), "0 to 255"
     highest = int(cells.max())
-    if highest >= 32768:
+    if highest >= 32768 or full_range:
         return look_up(np.arange(65536) / 65535, cells, longest_px), "0 to 65535"
     shown = render(cells, GreyFacts(bits=16), longest_px=longest_px)
     notes.append(
