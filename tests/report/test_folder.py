@@ -223,8 +223,8 @@ def test_resume_of_a_folder_without_results_begins(make, tmp_path):
 
 def test_one_run_at_a_time(make, tmp_path):
     text = (
-        "import sys, pathlib, time; from hilum.report.lock import hold\n"
-        "hold(pathlib.Path(sys.argv[1])); print(flush=True); time.sleep(60)"
+        "import sys, pathlib, time; from hilum.lock import hold\n"
+        "p = pathlib.Path(sys.argv[1]); hold(p, p.parent); print(flush=True); time.sleep(60)"
     )
     (tmp_path / ".hilum").mkdir()
     lock = tmp_path / ".hilum" / "lock"

@@ -19,7 +19,8 @@ from hilum.bundles.card import Card
 from hilum.domain import Reading, Refusal
 from hilum.errors import RunError
 from hilum.imaging import FoundFile
-from hilum.report import lock, pictures, tables
+from hilum.lock import hold
+from hilum.report import pictures, tables
 from hilum.report.duplicates import identity, settled
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
@@ -120,7 +121,7 @@ class OutputFolder:
         try:
             _is_free_or_ours(out, run)
             run.parent.mkdir(parents=True, exist_ok=True)
-            held = lock.hold(run.parent / "lock")
+            held = hold(run.parent / "lock", out)
             try:
                 _begin(out, run, facts, resume)
             except BaseException:

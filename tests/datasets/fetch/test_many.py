@@ -14,7 +14,7 @@ import pytest
 
 from hilum.datasets.fetch import Wanted, fetch
 from hilum.datasets.fetch import many as room
-from hilum.errors import FetchError, UnsafeArchive
+from hilum.errors import FetchError, RunError, UnsafeArchive
 
 DATA = {f"/{name}.bin": random.Random(name).randbytes(50_000) for name in "abcde"}
 
@@ -113,15 +113,15 @@ def test_too_little_room_is_told_before_anything_is_fetched(
 
 def test_a_second_process_is_kept_out(addresses, web, tmp_path, quick):
     code = (
-        "import sys; from pathlib import Path; from hilum.datasets.fetch.lock import held\n"
-        "with held(Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()\n"
+        "import sys; from pathlib import Path; from hilum.lock import held\n"
+        "with held(Path(sys.argv[1]) / '.hilum-fetch.lock', Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     with child:
         assert child.stdout.readline() == b"held\n"
-        with pytest.raises(FetchError, match=rf"process {child.pid}\) fetches into"):
+        with pytest.raises(RunError, match=rf"process {child.pid}\) writes into"):
             fetch(addresses, tmp_path, settings=quick)
         child.kill()
     assert len(fetch(addresses, tmp_path, settings=quick)) == 5

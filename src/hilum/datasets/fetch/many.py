@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from hilum.datasets.fetch.lock import held
 from hilum.datasets.fetch.partial import DiskFull
 from hilum.datasets.fetch.server import Remote, Server, Settings
 from hilum.datasets.fetch.transfer import Job, Patience, describe, digest, transfer
 from hilum.datasets.fetch.unpacking import folder_of, unpacked_before
 from hilum.datasets.fetch.wanted import Wanted, shown
 from hilum.errors import FetchError, HilumError
+from hilum.lock import held
+
+LOCK = ".hilum-fetch.lock"
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -93,8 +95,8 @@ def fetch(
         keep the others from it.
 
     Raises:
-        FetchError: nothing could begin (no file named, two files of one name, too little room,
-            another process in this folder), or the disk is full.
+        FetchError: nothing could begin (no file named, two files of one name, too little room),
+            or the disk is full.
     """
     if not wanted:
         raise FetchError("There is nothing to fetch: give an address, or a list of them.")
@@ -102,7 +104,7 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FetchError(f"The folder {folder} cannot be made: {error.strerror}.") from None
-    with held(folder), _crew(settings or Settings(), watch) as crew:
+    with held(folder / LOCK, folder), _crew(settings or Settings(), watch) as crew:
         outcomes: list[Fetched | None] = [None] * len(wanted)
         jobs: dict[int, Job] = {}
         for at, found in crew.each(crew.describe, list(wanted)):
