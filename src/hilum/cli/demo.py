@@ -48,7 +48,7 @@ def demo(
     from hilum.imaging import find_files
     from hilum.phantoms import demo_study
     from hilum.reading import Reader, read_many
-    from hilum.report import OutputFolder
+    from hilum.report.folder import OutputFolder
 
     reader = Reader.of(bundle, keep_radiograph=True)
     typer.echo("Drawing the example study ...")

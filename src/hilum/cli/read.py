@@ -110,7 +110,7 @@ def read(
     from hilum.cli.progress import progress
     from hilum.imaging import find_files
     from hilum.reading import Reader, read_many
-    from hilum.report import OutputFolder
+    from hilum.report.folder import OutputFolder
 
     _share_one_heap()
     found = find_files(paths)

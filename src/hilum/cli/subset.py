@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hilum.errors import LabelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hilum.domain import LabelTable
 
 
 def subset(
@@ -70,11 +76,7 @@ def subset(
             raise LabelError(f"The split has no part {part!r}; it has {list(parts)}.")
         chosen = chosen.rows(parts[part])
     for condition in where or ():
-        column, _, value = condition.partition("=")
-        rows = np.flatnonzero(chosen.column(column).astype(str) == value)
-        if not len(rows):
-            raise LabelError(f"No row has {condition!r}.")
-        chosen = chosen.rows(rows)
+        chosen = chosen.rows(_that_have(chosen, condition))
     if findings:
         chosen = chosen.select([key.strip() for key in findings.split(",")])
     if at_least is not None:
@@ -92,6 +94,21 @@ def subset(
         f"{len(chosen):,} of {len(whole):,} images, {len(np.unique(chosen.patients)):,} patients, "
         f"{len(chosen.findings)} findings: {out}"
     )
+
+
+def _that_have(table: LabelTable, condition: str) -> NDArray[np.int64]:
+    import numpy as np
+
+    column, _, value = condition.partition("=")
+    values = table.column(column)
+    try:
+        wanted = value if values.dtype.kind == "T" else float(value)
+    except ValueError:
+        raise LabelError(f"{condition!r}: column {column!r} holds numbers.") from None
+    rows = np.flatnonzero(values == wanted)
+    if not len(rows):
+        raise LabelError(f"No row has {condition!r}.")
+    return rows
 
 
 def _shares(text: str) -> dict[str, float]:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from hilum.datasets.source import read_columns
 from hilum.domain import LabelTable, State, all_findings, from_label
 from hilum.domain.labels import COLUMNS, VALUES
-from hilum.domain.text import Text, first_few, text
+from hilum.domain.text import Text, first_few, repeated, text
 from hilum.errors import LabelError, UnknownName
 
 _BRACES = re.compile(r"\{([^{}]+)\}")
+
+_OPEN = 255
 
 STATES = {
     "1": State.PRESENT, "1.0": State.PRESENT, "0": State.ABSENT, "0.0": State.ABSENT,
@@ -194,14 +196,19 @@ def stated(path: Path, column: str, cells: Text, states: Mapping[str, State]) ->
     Raises:
         LabelError: cells that ``states`` does not know, with the first few.
     """
-    values, inverse = np.unique(cells, return_inverse=True)
+    found = np.full(len(cells), _OPEN, np.uint8)
+    for cell, state in states.items():
+        found[cells == cell] = state
+    left = np.flatnonzero(found == _OPEN)
+    values, inverse = np.unique(cells[left], return_inverse=True)
     odd = [value for value in values.tolist() if value.strip() not in states]
     if odd:
         raise LabelError(
             f"{path.name}, column {column!r}: {first_few(odd)} "
             f"{'is no state' if len(odd) == 1 else 'are no states'}; known: {sorted(states)}."
         )
-    return np.array([states[value.strip()] for value in values.tolist()], np.uint8)[inverse]
+    found[left] = np.array([states[value.strip()] for value in values.tolist()], np.uint8)[inverse]
+    return found
 
 
 def tidy(path: Path, name: str, cells: Text) -> NDArray[Any]:
@@ -273,8 +280,8 @@ def one_row_an_image(
         if len(lacking):
             rows = first_few((lacking + 2).tolist(), quoted=False)
             raise LabelError(f"{name}: {len(lacking)} rows name no {what}: rows {rows}.")
-    values, first, inverse = np.unique(images, return_index=True, return_inverse=True)
-    if len(values) < len(images):
+    if repeated(images):
+        values, first, inverse = np.unique(images, return_index=True, return_inverse=True)
         same = (states == states[first][inverse]).all(1) & (patients == patients[first][inverse])
         for column in columns.values():
             theirs = column[first][inverse]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.domain.text import Text, first_few, text
 from hilum.errors import LabelError
@@ -43,6 +45,35 @@ def read_columns(
         LabelError: no such file, no UTF-8, a column is missing, a row is short or long, or no row
             is left.
     """
+    cells = stacked(
+        read_pieces(path, wanted, where=where, skip=skip, header=header, separator=separator)
+    )
+    if not len(next(iter(cells.values()), ())):
+        raise LabelError(
+            f"{path.name}: no row has {dict(where)}." if where else f"{path.name} holds no row."
+        )
+    return cells
+
+
+def stacked(pieces: Iterable[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Pieces of columns put together, each column's pieces let go before the next is begun."""
+    piles: dict[str, list[NDArray[Any]]] = {}
+    for piece in pieces:
+        for name, values in piece.items():
+            piles.setdefault(name, []).append(values)
+    return {name: np.concatenate(piles.pop(name)) for name in list(piles)}
+
+
+def read_pieces(
+    path: Path,
+    wanted: Sequence[str] | None = None,
+    *,
+    where: Mapping[str, str] | None = None,
+    skip: int = 0,
+    header: Sequence[str] | None = None,
+    separator: str = ",",
+) -> Iterator[dict[str, Text]]:
+    """The same as :func:`read_columns`, some ten thousand rows at a time."""
     where = where or {}
     if not path.is_file():
         raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
@@ -52,16 +83,13 @@ def read_columns(
             rows = csv.reader(islice(file, skip, None), delimiter=separator, strict=True)
             names = list(header or next(rows, []))
             _check_header(path, names, [*(wanted or ()), *where])
-            pieces = _pieces(path, rows, names, list(wanted or filter(None, names)), where, skip)
-            found = [{k: text(v) for k, v in piece.items()} for piece in pieces]
+            chosen = list(wanted or filter(None, names))
+            for piece in _pieces(path, rows, names, chosen, where, skip):
+                yield {name: text(cells) for name, cells in piece.items()}
     except UnicodeDecodeError as error:
         raise LabelError(f"{path.name} is not UTF-8 ({error.reason}); save it as UTF-8.") from error
     except (csv.Error, gzip.BadGzipFile, EOFError) as error:
         raise LabelError(f"{path.name} is damaged or no CSV: {error}.") from error
-    if not sum(len(next(iter(piece.values()))) for piece in found):
-        raise LabelError(f"{path.name}: no row has {dict(where)}." if where else
-                         f"{path.name} holds no row.")  # fmt: skip
-    return {name: np.concatenate([piece[name] for piece in found]) for name in found[0]}
 
 
 def read_header(path: Path, *, separator: str = ",") -> list[str]:
@@ -98,7 +126,7 @@ def _pieces(
     wanted: list[str],
     where: Mapping[str, str],
     skip: int,
-) -> Iterator[dict[str, list[str]]]:
+) -> Iterator[dict[str, Sequence[str]]]:
     at = {name: names.index(name) for name in wanted}
     only = [(names.index(name), value) for name, value in where.items()]
     named = max((n for n, name in enumerate(names, 1) if name), default=0)
@@ -113,6 +141,7 @@ def _pieces(
                 f"{first_few(wrong, quoted=False)} (row {wrong[0]}: {len(row)}). A cell that holds "
                 f"the separator needs quotes."
             )
-        kept = [row for row in piece if row and all(row[i] == value for i, value in only)]
-        yield {name: [row[i] for row in kept] for name, i in at.items()}
+        kept = [row for row in piece if row and (not only or all(row[i] == v for i, v in only))]
+        cells = list(zip(*kept, strict=False))  # shorter rows lack nameless columns alone
+        yield {name: cells[i] if kept else () for name, i in at.items()}
         first += len(piece)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.columns import STATES, one_row_an_image, stated, tidy
-from hilum.datasets.source import read_columns
+from hilum.datasets.source import read_pieces, stacked
 from hilum.domain import LabelTable, State
 from hilum.domain.boxes import Boxes
 from hilum.domain.findings import finding, known_finding
@@ -45,7 +45,10 @@ def load(path: Path) -> LabelTable:
             their image.
         MissingExtra: Parquet without pyarrow.
     """
-    cells = _read_parquet(path) if path.suffix == ".parquet" else read_columns(path)
+    pieces = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    cells = stacked(pieces)
+    if not len(next(iter(cells.values()), ())):
+        raise LabelError(f"{path.name} holds no row.")
     if not {"image", "patient"} <= set(cells):
         raise LabelError(
             f"{path.name} is no table that Hilum saved: it lacks 'image' or 'patient'; it has "
@@ -54,9 +57,9 @@ def load(path: Path) -> LabelTable:
     keys = tuple(name for name in cells if known_finding(name))
     states = np.zeros((len(cells["image"]), len(keys)), np.uint8)
     for at, key in enumerate(keys):
-        states[:, at] = stated(path, key, cells[key], STATES)
-    fixed = {"image", "patient", "boxes", *keys}
-    columns = {name: tidy(path, name, cells[name]) for name in cells if name not in fixed}
+        states[:, at] = cells.pop(key)
+    fixed = {"image", "patient", "boxes"}
+    columns = {name: cells[name] for name in cells if name not in fixed}
     table = one_row_an_image(path.name, cells["image"], cells["patient"], (keys, states), columns)
     if "boxes" not in cells:
         return table
@@ -229,19 +232,45 @@ def _typed(pa: Any, name: str, cells: Text) -> Any:
     return pa.array([number(cell) if cell else None for cell in cells.tolist()], kind)
 
 
-def _read_parquet(path: Path) -> dict[str, Text]:
+def _read_csv(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
+    for piece in read_pieces(path):
+        yield {name: _brought(path, name, cells) for name, cells in piece.items()}
+
+
+def _brought(path: Path, name: str, cells: Text) -> NDArray[Any]:
+    """Text as the table holds it: states, numbers, known spellings."""
+    return stated(path, name, cells, STATES) if known_finding(name) else tidy(path, name, cells)
+
+
+def _read_parquet(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
     pa, parquet = _arrow()
     if not path.is_file():
         raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
     try:
         with parquet.ParquetFile(path) as file:
-            pieces = [
-                {name: text(["" if v is None else str(v) for v in piece.column(name).to_pylist()])
-                 for name in piece.schema.names}
-                for piece in file.iter_batches(PIECE)
-            ]  # fmt: skip
+            for piece in file.iter_batches(PIECE):
+                yield {
+                    name: _from_arrow(pa, path, name, piece.column(name))
+                    for name in piece.schema.names
+                }
     except pa.ArrowInvalid as error:
         raise LabelError(f"{path.name} is damaged or no Parquet file.") from error
-    if not pieces:
-        raise LabelError(f"{path.name} holds no row.")
-    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def _from_arrow(pa: Any, path: Path, name: str, values: Any) -> NDArray[Any]:
+    """A column of a Parquet file as the table holds it, numbers without a way round by text."""
+    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if numeric and known_finding(name):
+        numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        states = np.full(len(numbers), State.UNMENTIONED, np.uint8)
+        for number, state in ((0, State.ABSENT), (1, State.PRESENT), (-1, State.UNCERTAIN)):
+            states[numbers == number] = state
+        if (np.isfinite(numbers) & (states == State.UNMENTIONED)).any():
+            raise LabelError(f"{path.name}, column {name!r}: states are 1, 0, -1 or null.")
+        return states
+    if numeric and name in COLUMNS and COLUMNS[name][0].kind != "T":
+        unknown = _UNKNOWN.get(name, np.nan)
+        return values.fill_null(unknown).to_numpy(zero_copy_only=False).astype(COLUMNS[name][0])
+    coded = values.cast(pa.string()).fill_null("").dictionary_encode()
+    brought = _brought(path, name, text(coded.dictionary.to_pylist()))
+    return brought[coded.indices.to_numpy()]

@@ -241,7 +241,7 @@ def _column(name: str, values: Iterable[Any]) -> NDArray[Any]:
     if name not in COLUMNS or COLUMNS[name][0].kind == "T":
         return text(values)
     held = cast("NDArray[Any]", values) if isinstance(values, np.ndarray) else list(values)
-    return np.array(held, dtype=COLUMNS[name][0])
+    return np.asarray(held, dtype=COLUMNS[name][0])[...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

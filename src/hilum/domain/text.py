@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Text = NDArray[Any]
 """A column of text: one dimension, numpy's variable-width strings (16 bytes a short value)."""
 
+_KIND = np.dtypes.StringDType()
+
 FEW = 5
 """Offenders that a message names before it counts the rest."""
 
@@ -20,17 +22,21 @@ def text(values: Iterable[Any]) -> Text:
     """Values as a column of text.
 
     Args:
-        values: strings, or an array of them.
+        values: strings, or an array of them; a column of text is not copied.
     """
     if isinstance(values, np.ndarray):
-        return cast("Text", values).astype(np.dtypes.StringDType())
-    return np.array(list(values), dtype=np.dtypes.StringDType())
+        held = cast("Text", values)
+        return held[...] if held.dtype == _KIND else held.astype(_KIND)
+    return np.array(list(values), dtype=_KIND)
 
 
 def repeated(values: Iterable[str]) -> list[str]:
     """The values that stand more than once, each once, in the order of first standing."""
     if isinstance(values, np.ndarray):
-        values = values.tolist()
+        ordered = np.sort(cast("Text", values))
+        if not (ordered[1:] == ordered[:-1]).any():
+            return []
+        values = cast("Text", values).tolist()
     values = list(values)
     if len(set(values)) == len(values):
         return []
