@@ -46,7 +46,7 @@ def scores_of(
         Out of fold, and learnt on train to be measured on tune.
     """
     size = cohort.recipe.input.size[0]
-    caches = {size: run / "images.npy", PX: folder / f"images-{PX}.npy"}
+    caches = {size: run / "images", PX: folder / f"images-{PX}"}
     features = {
         f"frozen {px} px": _features(cohort, data, weights, px, cache)
         for px, cache in caches.items()
@@ -113,8 +113,8 @@ def _network_logits(
     if bundle.card.provenance["folds_digest"] != cohort.outer.digest:
         raise RuntimeError(f"{bundle} was made with other folds than its recipe gives here")
     graph = Graph.open(bundle, threads=CORES)
-    images = load_images(cohort.table, data, recipe.input, run / "images.npy")
-    grey = images[rows].astype(np.float32) / np.float32(255)
+    images = load_images(cohort.table, data, recipe.input, run / "images")
+    grey = images.batch(rows).astype(np.float32) / np.float32(255)
     starts = range(0, len(rows), BATCH)
     parts = [normalise(grey[start : start + BATCH], recipe.input) for start in starts]
     return np.concatenate([graph(part).logits for part in parts])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,14 +17,14 @@ NOTHING = frozenset({"blank", "noise-only"})
 
 
 def refused(
-    statistics: Statistics, features: NDArray[np.float32], images: NDArray[np.uint8]
+    statistics: Statistics, features: NDArray[np.float32], images: Iterable[NDArray[np.uint8]]
 ) -> NDArray[np.bool_]:
     """Which radiographs the gate would refuse for their picture or their features.
 
     Args:
         statistics: of the gate.
         features: of the network that ships, [radiographs, width].
-        images: the radiographs, uint8 [radiographs, rows, columns].
+        images: the radiographs, uint8 [rows, columns] each.
     """
     far = statistics.distance(features)
     found: list[bool] = []

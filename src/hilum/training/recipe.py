@@ -23,10 +23,12 @@ class Data(_Part):
     """The label table and what it means.
 
     Attributes:
-        table: CSV, relative to the folder of the data; images are relative to it too.
+        table: CSV, relative to the folder of the data; images are relative to it too. Where that
+            folder is a pack, its table is labels.csv.
         image: column with the image's path.
         patient: column with the patient.
-        labels: column with the findings present.
+        labels: column with the findings present; "" where each finding has a column of its own,
+            as in tables that Hilum saves.
         separator: between findings.
         findings: keys, one an output of the network.
         split: column that holds the split.
@@ -44,7 +46,7 @@ class Data(_Part):
     table: str
     image: str
     patient: str
-    labels: str
+    labels: str = ""
     separator: str = "|"
     findings: Annotated[tuple[str, ...], Field(min_length=1)]
     split: str

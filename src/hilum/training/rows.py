@@ -13,56 +13,68 @@ from rich.progress import track
 from torch.utils.data import Dataset, Sampler
 
 from hilum.bundles.card import Preprocessing
+from hilum.datasets.pack import Pack, PackSpec, is_pack
 from hilum.domain import LabelTable
-from hilum.errors import RecipeError
+from hilum.domain.text import first_few
+from hilum.errors import RecipeError, RunError
 from hilum.transforms.augmentation import Augmentation, augment
-from hilum.transforms.preprocess import LONGEST_PX, fit, normalise
+from hilum.transforms.preprocess import normalise
 
 Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]
 
 
-def load_images(
-    table: LabelTable, folder: Path, spec: Preprocessing, cache: Path
-) -> NDArray[np.uint8]:
+def load_images(table: LabelTable, folder: Path, spec: Preprocessing, cache: Path) -> Pack:
     """Every radiograph of a table at the network's size, decoded once.
 
     Args:
         table: its images are paths relative to ``folder``.
-        folder: of the data.
+        folder: of the data; or a pack, which is read as it is.
         spec: size and fit of the input.
-        cache: .npy file to keep them in; read when it has the right shape.
+        cache: folder of the pack that they are decoded into, or were by an earlier run; not made
+            where ``folder`` is a pack.
 
     Returns:
-        uint8 [images, rows, columns], mapped from the cache.
+        The pack's pictures, one a row of the table.
 
     Raises:
-        IntakeError: an image cannot be read.
-        RecipeError: the input is no single grey channel.
+        RunError: an image cannot be read, or was changed since it was decoded.
+        PackError: the pack lacks images, or is damaged.
+        RecipeError: the input is no single grey channel, or of another size or fit than the pack.
     """
-    from hilum.imaging import read  # so that training is importable without DICOM
-
     if spec.channels != 1:
         raise RecipeError("input.channels: networks are trained on one grey channel.")
-    shape = (len(table), *spec.size)
-    if cache.exists():
-        kept = np.load(cache, mmap_mode="r")
-        if kept.shape == shape:
-            return kept
-    partial = cache.with_suffix(".partial.npy")
-    images = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-    for at, name in enumerate(track(table.images, "decoding")):
-        grey, _ = fit(read(folder / name, name=name, longest_px=LONGEST_PX).pixels, spec)
-        images[at] = np.rint(grey * 255)
-    images.flush()
-    partial.replace(cache)
-    return np.load(cache, mmap_mode="r")
+    wanted = PackSpec(spec.size, spec.fit)
+    if is_pack(folder):
+        pack = Pack.open(folder)
+        if pack.spec != wanted:
+            raise RecipeError(
+                f"input: the pack {folder} holds pictures of {pack.spec}, the recipe's input is "
+                f"{wanted}; pack again with `--size {spec.size[0]} --fit {spec.fit}`, or train "
+                "from the radiographs themselves."
+            )
+        return pack.select(pack.rows_of(table.images.tolist()))
+    from hilum.datasets.pack.packing import Packing  # training from a pack needs no DICOM
+
+    with Packing.open(cache, table, folder, spec=wanted) as packing:
+        workers = torch.get_num_threads()
+        for _ in track(packing.run(workers), "decoding", total=len(packing.todo)):
+            pass
+        packing.finish()
+        refused = [f"{one.name} ({one.message})" for one in packing.refused]
+    if refused:
+        raise RunError(
+            f"{len(refused)} radiographs cannot be read: {first_few(refused, quoted=False)}. Mend "
+            f"them, or leave their rows out; {cache / 'refused.csv'} lists them."
+        )
+    pack = Pack.open(cache)
+    return pack.select(pack.rows_of(table.images.tolist()))
 
 
 class Rows(Dataset[Item]):
     """Rows of a table, augmented when they are to be learnt from.
 
     Args:
-        images: uint8 [images, rows, columns].
+        images: pictures, or uint8 [images, rows, columns].
         targets: float32 [images, findings].
         mask: bool [images, findings], which targets count.
         rows: the rows to serve.
@@ -73,7 +85,7 @@ class Rows(Dataset[Item]):
 
     def __init__(
         self,
-        images: NDArray[np.uint8],
+        images: Pack | NDArray[np.uint8],
         targets: NDArray[np.float32],
         mask: NDArray[np.bool_],
         rows: NDArray[np.int64],

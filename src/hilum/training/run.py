@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from hilum.bundles import Bundle
 from hilum.bundles.card import Card, Graph, Result, StartingWeights, TrainingData
-from hilum.datasets.split import by_column, folds
 from hilum.datasets.columns import Columns, read_csv
+from hilum.datasets.pack import Pack
+from hilum.datasets.split import by_column, folds
 from hilum.domain import LabelTable, Split
 from hilum.errors import LabelError, RunError
 from hilum.evaluation import Reference
@@ -44,7 +45,7 @@ class Material:
     Attributes:
         table: all rows that the recipe's ``where`` keeps.
         split: parts "train", "tune" and, where the recipe names one, "test".
-        images: uint8 [rows of the table, *size].
+        images: pictures, one a row of the table.
         targets: float32 [rows, findings].
         mask: bool [rows, findings].
         kept: activations of the frozen part, float16 [1 + views, rows in use, …]; None without.
@@ -53,7 +54,7 @@ class Material:
 
     table: LabelTable
     split: Split
-    images: NDArray[np.uint8]
+    images: Pack
     targets: NDArray[np.float32]
     mask: NDArray[np.bool_]
     kept: NDArray[np.float16] | None = None
@@ -135,6 +136,7 @@ def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
         patient=said.patient,
         labels=said.labels,
         separator=said.separator,
+        findings={} if said.labels else {key: key for key in said.findings},
         columns=keep,
         where=said.where,
     )
@@ -152,7 +154,7 @@ def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
     content = hashlib.sha256("\n".join(table.images).encode())
     content.update(table.states.tobytes() + "\n".join(table.patients).encode())
     _claim(out / "data.sha256", f"{content.hexdigest()} {split.digest}\n", "other data")
-    images = load_images(table, folder, recipe.input, out / "images.npy")
+    images = load_images(table, folder, recipe.input, out / "images")
     return Material(table, split, images, targets, mask)
 
 
@@ -180,7 +182,7 @@ def _measure_gate(
     for at, where in enumerate(recipe.gate.measured):
         columns = Columns(image=recipe.data.image, patient=recipe.data.patient, where=where)
         table = read_csv(folder / recipe.data.table, columns)
-        images = load_images(table, folder, recipe.input, out / f"gate-{at}.npy")
+        images = load_images(table, folder, recipe.input, out / f"gate-{at}")
         targets, mask = table.targets()
         served = Rows(images, targets, mask, np.arange(len(table)), spec=recipe.input)
         found = refused(statistics, features_of(network, served, recipe.fit.batch), images)

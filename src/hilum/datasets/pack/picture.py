@@ -1,0 +1,115 @@
+"""An image file → the picture that is packed, by many workers at once."""
+
+from __future__ import annotations
+
+import zlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.bundles.card import Preprocessing
+from hilum.datasets.pack.layout import PackSpec
+from hilum.datasets.pack.writer import Picture
+from hilum.domain import Affine
+from hilum.errors import IntakeError
+from hilum.imaging import load, read
+from hilum.imaging.shrink import shrink
+from hilum.transforms.preprocess import LONGEST_PX, fit
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_AHEAD = 4
+"""Pictures a worker that may wait for a slow one before them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An image that could not become a picture.
+
+    Attributes:
+        name: in the table.
+        code: of the error.
+        message: why; without patient data.
+    """
+
+    name: str
+    code: str
+    message: str
+
+
+Work = Callable[[str], Picture | Refused]
+
+
+def decode(folder: Path, name: str, spec: PackSpec) -> Picture | Refused:
+    """Read one image as `hilum read` does, and bring it to the pack's size.
+
+    Args:
+        folder: that the name is relative to.
+        name: of the image in its table.
+        spec: size and fit.
+    """
+    path = folder / name
+    shortest = spec.size[0]
+    longest_px = LONGEST_PX if spec.equal else max(LONGEST_PX, 2 * shortest)
+    try:
+        data = load(path)
+        radiograph = read(path, data=data, name=name, longest_px=longest_px)
+    except IntakeError as error:
+        return Refused(name, error.code, str(error))
+    if spec.equal:
+        wanted = Preprocessing.model_validate({"size": spec.size, "fit": spec.fit})
+        grey, to_pixels = fit(radiograph.pixels, wanted)
+    else:
+        grey, to_pixels = _short_side(radiograph.pixels, shortest)
+    return Picture(
+        name=name,
+        pixels=np.rint(grey * 255).astype(np.uint8),
+        to_source=to_pixels.then(radiograph.source.to_source),
+        source_size=radiograph.source.shape,
+        source_bytes=len(data),
+        source_crc32=zlib.crc32(data),
+    )
+
+
+def _short_side(pixels: NDArray[np.float32], shortest: int) -> tuple[NDArray[np.float32], Affine]:
+    rows, columns = pixels.shape
+    factor = min(shortest / min(rows, columns), 2 * shortest / max(rows, columns))
+    grey = shrink(pixels, max(1, round(max(rows, columns) * min(factor, 1.0))))
+    return grey, Affine.scale(columns / grey.shape[1], rows / grey.shape[0])
+
+
+def in_order(work: Callable[[S], T], items: Iterable[S], workers: int) -> Generator[T]:
+    """Results in the order of the items, by threads: decoders and OpenCV let others work.
+
+    At most a few results a worker wait for a slow one before them.
+
+    Args:
+        work: what is done for each, in a thread.
+        items: such as names.
+        workers: items at a time.
+
+    Yields:
+        What ``work`` returned. When the caller stops early, items not begun are dropped.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the workers fill the processors already
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="hilum-pack")
+    waiting: deque[Future[T]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        cv2.setNumThreads(threads)
