@@ -14,7 +14,7 @@ from benchmarks.machine import circumstances, keep_two_cores
 from benchmarks.options import ROOT, Options
 from benchmarks.results import render, write
 
-SCRIPTS = ("intake", "reading", "cold", "memory", "chest14", "lies")
+SCRIPTS = ("intake", "reading", "cold", "memory", "chest14", "lies", "convert", "explore", "pack", "similarity")
 PACKAGES = {
     "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
     "reading": ("hilum", "onnxruntime", "torch", "torchxrayvision", "scikit-image", "pydicom"),
@@ -22,6 +22,10 @@ PACKAGES = {
     "memory": ("hilum", "onnxruntime", "opencv-python-headless"),
     "chest14": ("hilum", "numpy", "scikit-learn"),
     "lies": ("hilum", "numpy", "opencv-python-headless"),
+    "explore": ("hilum", "matplotlib", "numpy", "pyarrow"),
+    "convert": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
+    "pack": ("hilum", "numpy", "opencv-python-headless"),
+    "similarity": ("hilum", "numpy", "opencv-python-headless"),
 }
 
 
@@ -41,6 +45,7 @@ def main(arguments: Sequence[str]) -> None:
             bundle=said.bundle,
             files=tuple(said.files),
             links=said.links,
+            converted=tuple(said.converted),
             run=said.run,
             data=said.data,
             weights=said.weights,
@@ -64,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--files", type=_positive, nargs=2, default=(50, 1000), metavar=("FEW", "MANY"),
         help="files in the two runs of `memory`")  # fmt: skip
     add("--links", type=_positive, default=2000, help="files that one worker of `intake` reads")
+    add("--converted", type=_positive, nargs=2, default=(300, 2000), metavar=("FEW", "MANY"),
+        help="files that `convert` is timed with, and files of its large run")  # fmt: skip
     add("--bundle", default="chest14", help="what `cold` and `memory` read with: name or path")
     add("--run", type=Path, help="`chest14`: folder of the training run")
     add("--data", type=Path, help="`chest14`: folder of the radiographs")

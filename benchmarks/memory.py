@@ -102,8 +102,18 @@ def _read(folder: Path, out: Path, bundle: str) -> Run:
     hilum = str(Path(sys.executable).with_name("hilum"))
     line = [hilum, "read", str(folder), "-o", str(out)]
     line += ["--bundle", bundle, "--workers", str(CORES)]
+    return watch(line, out.parent / f"{out.name}.log")
+
+
+def watch(line: list[str], log_path: Path) -> Run:
+    """Run a command and look at its memory all the while.
+
+    Args:
+        line: the command.
+        log_path: where its output goes.
+    """
     begun, peak = time.monotonic(), 0
-    with (out.parent / f"{out.name}.log").open("w+") as log:
+    with log_path.open("w+") as log:
         process = subprocess.Popen(line, stdout=log, stderr=log)
         while True:
             ended, status = os.waitpid(process.pid, os.WNOHANG)
@@ -115,7 +125,7 @@ def _read(folder: Path, out: Path, bundle: str) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             log.seek(0)
-            raise RuntimeError(f"hilum read ended with {process.returncode}:\n{log.read()}")
+            raise RuntimeError(f"{line} ended with {process.returncode}:\n{log.read()}")
     return Run(peak / 1e6, seconds)
 
 

@@ -31,8 +31,7 @@ def hold(path: Path, folder: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise RunError(
-            f"Nothing can be written into {folder}: {error.strerror}. Choose another folder with "
-            f"-o."
+            f"Nothing can be written into {folder}: {error.strerror}. Choose another folder."
         ) from None
     try:
         _lock(descriptor)
@@ -43,7 +42,7 @@ def hold(path: Path, folder: Path) -> int:
         os.close(descriptor)
         raise RunError(
             f"Another run (process {holder or 'unknown'}) writes into {folder}; wait for it, or "
-            f"choose another folder with -o."
+            f"choose another folder."
         ) from None
     except OSError as error:
         os.close(descriptor)

@@ -4,28 +4,63 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 
 LINE_EVERY_S = 15.0
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
+def progress(
+    total: int, *, doing: str = "Reading", done: str = "read"
+) -> Iterator[Callable[[], None]]:
     """Show on standard error how many of ``total`` are done, the rate and the time left.
+
+    Args:
+        total: how many there are.
+        doing: what is done, before the bar.
+        done: the same in lines: "30 of 100 read".
 
     Yields:
         A function to be called after each.
     """
     if sys.stderr.isatty():
-        with _bar(total) as advance:
+        with _bar(total, doing) as advance:
             yield advance
     else:
-        yield _lines(total)
+        yield _lines(total, done)
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
+def steps(words: Mapping[str, str]) -> Iterator[Callable[[str, int, int], None]]:
+    """Show how far a run of several steps is, one bar or line each.
+
+    Args:
+        words: name of a step → what is done in it, such as "Reading".
+
+    Yields:
+        A function of a step, how many are done, and of how many.
+    """
+    with ExitStack() as open_bars:
+        bars: dict[str, Callable[[], None]] = {}
+        shown: dict[str, int] = {}
+
+        def tell(step: str, done: int, total: int) -> None:
+            if step not in bars:
+                open_bars.close()
+                doing = words.get(step, step)
+                bars[step] = open_bars.enter_context(
+                    progress(total, doing=doing, done=f"({doing.lower()})")
+                )
+            for _ in range(done - shown.get(step, 0)):
+                bars[step]()
+            shown[step] = done
+
+        yield tell
+
+
+@contextmanager
+def _bar(total: int, doing: str) -> Iterator[Callable[[], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -43,7 +78,7 @@ def _bar(total: int) -> Iterator[Callable[[], None]]:
             return Text(f"{task.speed:.1f} a second" if task.speed else "", style="dim")
 
     columns = (
-        TextColumn("Reading"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),
@@ -54,7 +89,7 @@ def _bar(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def _lines(total: int) -> Callable[[], None]:
+def _lines(total: int, word: str) -> Callable[[], None]:
     begun = last = time.monotonic()
     done = 0
 
@@ -67,7 +102,7 @@ def _lines(total: int) -> Callable[[], None]:
             rate = done / (now - begun)
             left = (total - done) / rate
             print(
-                f"{done} of {total} read, {rate:.1f} a second, {_duration(left)} left",
+                f"{done} of {total} {word}, {rate:.1f} a second, {duration(left)} left",
                 file=sys.stderr,
                 flush=True,
             )
@@ -75,7 +110,8 @@ def _lines(total: int) -> Callable[[], None]:
     return advance
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as minutes:seconds or hours:minutes:seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hilum.domain import LabelTable
 from hilum.domain.text import first_few, text
-from hilum.errors import LabelError
+from hilum.errors import LabelError, RunError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,3 +107,55 @@ def need_table(folder: Path, *names: str) -> Path:
             f"{names[0]}{also} is not in {folder}, nor in a folder below it, nor with .gz."
         )
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Files:
+    """Where the images of a table lie.
+
+    Attributes:
+        paths: one an image; None where no file was found.
+        missing: number of images without a file.
+    """
+
+    paths: tuple[Path | None, ...]
+    missing: int
+
+
+def find_images(table: LabelTable, folder: Path) -> Files:
+    """Find the files of a table: by their path below the folder, else by their name alone.
+
+    Args:
+        table: of labels.
+        folder: that the paths in the table are relative to.
+
+    Raises:
+        RunError: there is no such folder, or none of the files in it.
+    """
+    if not folder.is_dir():
+        raise RunError(f"There is no folder {folder} with images.")
+    below, by_name = _walk(folder)
+    names = table.images.tolist()
+    found = [below.get(name) or by_name.get(Path(name).name) for name in names]
+    missing = sum(path is None for path in found)
+    if missing == len(found):
+        raise RunError(
+            f"None of the {len(found):,} images of the table lies in {folder}: {names[0]!r} is "
+            f"looked for there, or a file of that name in a folder below. Give the folder that the "
+            f"paths in the table start from."
+        )
+    return Files(tuple(found), missing)
+
+
+def _walk(folder: Path) -> tuple[dict[str, Path], dict[str, Path | None]]:
+    """Files below a folder: by relative path, and by name where that is one file's alone."""
+    below: dict[str, Path] = {}
+    by_name: dict[str, Path | None] = {}
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        place = Path(root)
+        for name in names:
+            path = place / name
+            below[path.relative_to(folder).as_posix()] = path
+            by_name[name] = None if name in by_name else path
+    return below, by_name

@@ -37,6 +37,18 @@ class How:
     duplicates: str
 
 
+def check_free(folder: Path) -> None:
+    """See that no split would be overwritten.
+
+    Raises:
+        LabelError: the folder holds a split already, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise LabelError(f"{folder} is a file; choose a folder for the split.")
+    if any(folder.glob(f"**/{FACTS}")):
+        raise LabelError(f"{folder} holds a split already; choose another folder.")
+
+
 def save_split(split: Split, table: LabelTable, how: How, folder: Path) -> None:
     """Write a split.
 
@@ -52,8 +64,7 @@ def save_split(split: Split, table: LabelTable, how: How, folder: Path) -> None:
     Raises:
         LabelError: the folder holds a split already.
     """
-    if (folder / FACTS).exists():
-        raise LabelError(f"{folder.name} holds a split already; choose another folder.")
+    check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     parts = parts_of(table, split)
     written = io.StringIO()

@@ -18,8 +18,9 @@ from hilum.datasets.exploration.people import People, count_people
 from hilum.datasets.exploration.readers import Readers, compare_readers
 from hilum.datasets.exploration.sizes import Sizes, count_sizes, pixels
 from hilum.datasets.exploration.strata import Strata, count_strata
-from hilum.datasets.exploration.survey import Files, Picture, choose_sample, find_images, look_at
+from hilum.datasets.exploration.survey import Picture, choose_sample, look_at
 from hilum.datasets.exploration.together import Together, count_together
+from hilum.datasets.files import Files, find_images
 from hilum.domain import LabelTable
 
 __all__ = [

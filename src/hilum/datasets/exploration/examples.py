@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.exploration.codes import Codes
-from hilum.datasets.exploration.survey import Files
 from hilum.datasets.exploration.together import NEGATIVE
+from hilum.datasets.files import Files
 from hilum.domain import LabelTable, State
 
 NOTHING = ""

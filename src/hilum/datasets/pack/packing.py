@@ -33,8 +33,9 @@ from hilum.datasets.pack.layout import (
     read_names,
     write_facts,
 )
-from hilum.datasets.pack.picture import Refused, Work, decode, in_order
+from hilum.datasets.pack.picture import Refused, Work, decode
 from hilum.datasets.pack.writer import Picture, Writer
+from hilum.datasets.side_by_side import in_order
 from hilum.domain import LabelTable
 from hilum.domain.text import first_few
 from hilum.errors import LabelError, RunError

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,12 +18,6 @@ from hilum.errors import IntakeError
 from hilum.imaging import load, read
 from hilum.imaging.shrink import shrink
 from hilum.transforms.preprocess import LONGEST_PX, fit
-
-S = TypeVar("S")
-T = TypeVar("T")
-
-_AHEAD = 4
-"""Pictures a worker that may wait for a slow one before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +74,3 @@ def _short_side(pixels: NDArray[np.float32], shortest: int) -> tuple[NDArray[np.
     factor = min(shortest / min(rows, columns), 2 * shortest / max(rows, columns))
     grey = shrink(pixels, max(1, round(max(rows, columns) * min(factor, 1.0))))
     return grey, Affine.scale(columns / grey.shape[1], rows / grey.shape[0])
-
-
-def in_order(work: Callable[[S], T], items: Iterable[S], workers: int) -> Generator[T]:
-    """Results in the order of the items, by threads: decoders and OpenCV let others work.
-
-    At most a few results a worker wait for a slow one before them.
-
-    Args:
-        work: what is done for each, in a thread.
-        items: such as names.
-        workers: items at a time.
-
-    Yields:
-        What ``work`` returned. When the caller stops early, items not begun are dropped.
-    """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # the workers fill the processors already
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="hilum-pack")
-    waiting: deque[Future[T]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > _AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        cv2.setNumThreads(threads)

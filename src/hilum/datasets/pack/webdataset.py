@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from hilum.datasets.columns import tidy
-from hilum.datasets.pack.picture import in_order
 from hilum.datasets.pack.reader import Pack
+from hilum.datasets.side_by_side import in_order
 from hilum.domain import LabelTable, State
 from hilum.domain.boxes import Boxes
 from hilum.domain.text import text
