@@ -42,6 +42,30 @@ RECALL, PRECISION = 0.99, 0.99
 ASKED_FOR = {kind: changes for kind, changes in KINDS.items() if "quality 10" not in kind}
 """All but compression that blurs what is compared: it is measured, and no mark."""
 
+NOTES = """
+{originals} radiographs were copied, each in every way; all {radiographs} were searched for the
+copies. Many originals are of patients with several radiographs, whose other visits are the hardest
+to tell from a copy. Copies on which features, alignment and the threshold were chosen are of other
+patients. The scores of the radiographs among themselves were seen, of all of them: the threshold
+lies above each.
+
+A wrong pair is one of a copy with a radiograph other than its own. Pairs of one original hang
+together: the intervals are as if they did not.
+
+Crop: so much of the length of each side is cut off, anywhere; 30 % leaves half of the area. Border:
+so much is put around, black, white or grey. Words: white or black, of random size and place.
+
+pHash: area-averaged to 32 × 32, cosine transform, the lowest 8 × 8 against their median; its median
+distance from the manifest's `phash64` is {apart} bits. The first row allows as many bits as leave
+the share of wrong pairs no larger than Hilum's, or none.
+
+The many: the radiographs, {planted} of the copies above, and for the rest mixtures: two
+radiographs, each bent at random by some per cent of the side, one passing smoothly into the other.
+As each radiograph is in dozens of mixtures, many places look alike; whether that is as hard as
+radiographs are, the candidates a picture tell. Other pairs are of a mixture. Memory is that of the
+whole process, without mapped files.
+"""
+
 Rows = Sequence[Mapping[str, str]]
 Thumbs = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
@@ -261,7 +285,7 @@ def _kind_table(copies: Copies, hits: NDArray[np.bool_], plain: Sequence[Hashed]
             [kind, str(int(these.sum())), _rate(hits[these]), f"{plain[0].hits[these].mean():.1%}"]
         )
     rows.append(["all", str(len(hits)), _rate(hits), f"{plain[0].hits.mean():.1%}"])
-    caption = "Copies found among all radiographs (Wilson's 95 % interval), of patients on whom nothing was chosen:"
+    caption = "Copies found among all radiographs (Wilson's 95 % interval):"
     same = f"pHash, ≤ {plain[0].bits} bits"
     return Table(caption, ("copy", "asked", "found", same), rows)
 
@@ -322,7 +346,7 @@ class Timed:
         found: planted copies found.
         planted: how many there are.
         others: pairs that were not planted.
-        memory_mb: the most that the process held beside files, above what it held before.
+        memory_mb: the most that the process held, files aside.
     """
 
     seconds: Mapping[str, float]
@@ -345,7 +369,7 @@ class Timed:
             ["the same of the radiographs alone", f"{real:.2f}"],
             ["planted copies found", _share(wilson(self.found, self.planted))],
             ["other pairs", f"{self.others:,}"],
-            ["memory beside the mapped file, at most", memory],
+            ["memory, at most", memory],
         ]
         return Table(f"{MANY:,} thumbnails:", ("", "measured"), rows)
 
@@ -412,7 +436,7 @@ def _timed(path: Path, thumbs: Thumbs, copies: Copies) -> Timed:
 
 @contextmanager
 def _memory() -> Iterator[list[float]]:
-    """The bytes of anonymous memory above those at the start, now and then (Linux)."""
+    """The bytes of anonymous memory, now and then (Linux)."""
     held: list[float] = []
     status, done = Path("/proc/self/status"), threading.Event()
 
@@ -420,14 +444,14 @@ def _memory() -> Iterator[list[float]]:
         line = next(x for x in status.read_text().splitlines() if x.startswith("RssAnon"))
         return 1024.0 * int(line.split()[1])
 
-    def watch(before: float) -> None:
+    def watch() -> None:
         while not done.wait(0.2):
-            held.append(now() - before)
+            held.append(now())
 
     if not status.exists():
         yield held
         return
-    thread = threading.Thread(target=watch, args=(now(),), daemon=True)
+    thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield held
@@ -438,24 +462,10 @@ def _memory() -> Iterator[list[float]]:
 
 def _notes(rows: Rows, hashes: Hashes) -> tuple[str, ...]:
     published = np.array([int(row["phash64"], 16) for row in rows], np.uint64)
-    apart = float(np.median(np.bitwise_count(published ^ hashes)))
-    return (
-        f"{sum(ORIGINALS.values())} radiographs were copied, each in every way; all {len(rows):,} "
-        "were searched for them. Half of the originals are of patients with several radiographs, "
-        "whose other visits are the hardest to tell from a copy. Copies on which features, alignment "
-        "and the threshold were chosen are of other patients. The scores of the radiographs among "
-        "themselves were seen, of all of them: the threshold lies above each.",
-        "A wrong pair is one of a copy with a radiograph other than its own. Pairs of one "
-        "original hang together: the intervals are as if they did not.",
-        "Crop: so much of the length of each side is cut off, anywhere; 30 % leaves half of the "
-        "area. Border: so much is put around, black, white or grey. Words: white or black, of "
-        "random size and place.",
-        "pHash: area-averaged to 32 × 32, cosine transform, the lowest 8 × 8 against their median; "
-        f"its median distance from the manifest's `phash64` is {apart:g} bits. The first row allows "
-        "as many bits as leave the share of wrong pairs no larger than Hilum's, or none.",
-        f"The many: the radiographs, {PLANTED:,} of the copies above, and for the rest mixtures: "
-        "two radiographs, each bent at random by some per cent of the side, one passing smoothly into "
-        "the other. As each radiograph is in dozens of mixtures, many places look alike; whether "
-        "that is as hard as radiographs are, the candidates a picture tell. Other pairs are of a "
-        "mixture.",
-    )
+    facts = {
+        "originals": sum(ORIGINALS.values()),
+        "radiographs": f"{len(rows):,}",
+        "planted": f"{PLANTED:,}",
+        "apart": f"{np.median(np.bitwise_count(published ^ hashes)):g}",
+    }
+    return tuple(" ".join(note.split()) for note in NOTES.format(**facts).strip().split("\n\n"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hilum.similarity.features import Features
 from hilum.similarity.neighbours import Index, search
 from hilum.similarity.turning import Turning
-from hilum.similarity.voting import Candidates, vote
+from hilum.similarity.voting import NONE, Candidates, vote
 
 BLOCK = 2048
 """Pictures searched for at a time: what memory holds of matches grows with it."""
@@ -49,7 +49,7 @@ class Found:
     def best(self) -> Candidates:
         """Each pair once, as most votes have it; few a picture; by number."""
         first, second, votes, affines = (
-            np.concatenate([getattr(part, name) for part in self.parts])
+            np.concatenate([getattr(part, name) for part in self.parts or [NONE]])
             for name in ("first", "second", "votes", "affines")
         )
         order = np.lexsort((-votes, second, first))

@@ -16,7 +16,7 @@ THRESHOLD = 0.9
 """Score from which two pictures are taken for the same exposure; benchmarks/results.md has what it
 finds and what it takes for the same by mistake."""
 
-_HOPELESS = 0.25  # below the threshold after the coarse alignment
+_HOPELESS = 0.15  # below the threshold when both are small; copies score higher then than later
 _COARSE_PX = 64
 
 
@@ -41,14 +41,14 @@ def confirm(
     swapped = abs(np.linalg.det(affine[:, :2])) < 1
     if swapped:  # compared at the scale of the picture that shows the content smaller
         first, second, affine = second, first, inverse(affine)
-    affine, sign = align(_coarse(first), _coarse(second), affine, rounds=12)
-    found = agreement(first, second, affine, sign)
-    if found.score < threshold - _HOPELESS:
+    coarse = _coarse(first), _coarse(second)
+    affine, sign = align(*coarse, affine, rounds=8)
+    if agreement(*coarse, affine, sign).score < threshold - _HOPELESS:
         return None
-    finer, sign = align(first, second, affine, rounds=6)
-    better = agreement(first, second, finer, sign)
-    if better.score >= found.score:
-        affine, found = finer, better
+    tried = [(affine, sign), align(first, second, affine, rounds=6)]
+    found, affine, sign = max(
+        ((agreement(first, second, *one), *one) for one in tried), key=lambda one: one[0].score
+    )
     if found.score < threshold:
         return None
     names = relations(first, second, affine, sign, found)

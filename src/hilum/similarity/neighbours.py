@@ -22,6 +22,10 @@ PROBES = 2
 NEAREST = 4
 """Neighbours that are taken of each cell."""
 
+FARTHEST = 51.0
+"""Distance of codes beyond which neighbours are chance: copies keep nearly all of their matches,
+other pictures lose more than half of theirs."""
+
 FAVOUR = 150.0
 """Copies of a picture lie about so far (squared) from each other, other features 20 times as far.
 
@@ -119,11 +123,11 @@ def search(
     def of_cell(cell: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         asked = order[starts[cell] : starts[cell + 1]] // probes
         held = index.order[index.starts[cell] : index.starts[cell + 1]]
-        near = _nearest(
+        near, apart = _nearest(
             codes[asked], index.features.codes[held], NEAREST + within, index.bias[held]
         )
-        rows = np.repeat(asked + first, near.shape[1])
-        return rows.astype(np.int32), held[near.ravel()]
+        rows, ranks = np.nonzero(apart <= FARTHEST**2)
+        return (asked[rows] + first).astype(np.int32), held[near[rows, ranks]]
 
     cells = [
         cell
@@ -144,7 +148,9 @@ def _homes(
 ) -> NDArray[np.int32]:
     """The nearest centres to each code, [n, probes]."""
     blocks = [slice(i, i + 4096) for i in range(0, len(codes), 4096)]
-    near = mapped(lambda b: _nearest(codes[b], centres, probes), blocks, threads=threads, chunk=1)
+    near = mapped(
+        lambda block: _nearest(codes[block], centres, probes)[0], blocks, threads=threads, chunk=1
+    )
     return np.concatenate([np.zeros((0, probes), np.int32), *near])
 
 
@@ -153,19 +159,21 @@ def _nearest(
     held: NDArray[np.int8] | NDArray[np.float32],
     count: int,
     bias: NDArray[np.float32] | float = 0.0,
-) -> NDArray[np.int32]:
-    """For each asked code the ``count`` nearest held ones by Euclid, [n, count], nearest first.
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """For each asked code the nearest held ones, [n, count], with squared distances, nearest first.
 
     OpenCV multiplies: inside threads, BLAS would start more of its own.
     """
-    there = held.astype(np.float32)
+    here, there = asked.astype(np.float32), held.astype(np.float32)
     gemm: Any = cv2.gemm  # its types know no missing matrix
-    closeness = gemm(asked.astype(np.float32), there, 1, None, 0, flags=cv2.GEMM_2_T)
+    closeness = gemm(here, there, 1, None, 0, flags=cv2.GEMM_2_T)
     closeness -= 0.5 * (np.einsum("ij,ij->i", there, there) + bias)
     count = min(count, len(held))
     rows = np.arange(len(asked))
     near = np.empty((len(asked), count), np.int32)
+    closest = np.empty((len(asked), count), np.float32)
     for rank in range(count):  # a few quick passes: np.argpartition takes ten times as long
         near[:, rank] = closeness.argmax(1)
+        closest[:, rank] = closeness[rows, near[:, rank]]
         closeness[rows, near[:, rank]] = -np.inf
-    return near
+    return near, np.einsum("ij,ij->i", here, here)[:, None] - 2 * closest

@@ -41,6 +41,11 @@ class Candidates:
         return len(self.first)
 
 
+NONE = Candidates(
+    np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros((0, 2, 3))
+)
+
+
 def vote(
     matches: Matches, asked: Features, held: Features, turning: Turning, *, within: bool
 ) -> Candidates:
