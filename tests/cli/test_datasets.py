@@ -54,8 +54,8 @@ def test_verify_shows_what_differs(hilum, copy):
     assert row.split() == ["images", "112,120", "2", "-112,118"]
     assert "13 present on no image: Atelectasis, Cardiomegaly" in done.out
     assert "Note: No boxes: BBox_List_2017.csv is not here." in done.out
-    assert "Note: 1 of 2 images have no file here: 00000002_000.png." in done.out
-    assert "1 image files have no row: images/00000009_000.png." in done.out
+    assert "Note: 1 of 2 images has no file here: 00000002_000.png." in done.out
+    assert "1 image file has no row: images/00000009_000.png." in done.out
     assert "Missing: 1 of 2" in hilum("datasets", "verify", "chestxray14", copy, "--images").out
 
 
@@ -83,8 +83,8 @@ def test_table_of_a_collection(hilum, copy, tmp_path, name):
     table = load(tmp_path / name)
     assert table.images.tolist() == ["images/00000001_000.png", "00000002_000.png"]
     assert "2 images of 2 patients" in done.out
-    assert "1 images have no file, their rows hold names only: 00000002_000.png." in done.out
-    assert "1 image files have no row: images/00000009_000.png." in done.out
+    assert "1 image has no file, its row holds a name only: 00000002_000.png." in done.out
+    assert "1 image file has no row: images/00000009_000.png." in done.out
 
 
 def test_table_of_what_has_files(hilum, copy, tmp_path):
@@ -92,7 +92,7 @@ def test_table_of_what_has_files(hilum, copy, tmp_path):
     done = hilum("datasets", "table", "chestxray14", copy, "-o", out, "--with-files")
     assert done.status == 0
     assert load(out).images.tolist() == ["images/00000001_000.png"]
-    assert "1 images have no file, left out" in done.out
+    assert "1 image has no file, left out" in done.out
     (copy / "images" / "00000001_000.png").unlink()
     done = hilum("datasets", "table", "chestxray14", copy, "-o", out, "--with-files")
     assert done.status == 2
@@ -110,7 +110,7 @@ def test_table_of_folders(hilum, tmp_path):
     table = load(out)
     assert table.patients.tolist() == ["p1", "p2"]
     assert table.states.tolist() == [[1], [0]]
-    assert "1 images of classes that are left out." in done.out
+    assert "1 image of classes that are left out." in done.out
 
 
 def test_table_by_a_map(hilum, tmp_path):
@@ -142,6 +142,83 @@ def test_wrong_arguments(hilum, tmp_path, monkeypatch, arguments, message):
     assert done.status == 2
     assert message in done.err
     assert not (tmp_path / "labels.csv").exists()
+
+
+def test_same_pictures_are_named_on_both_sides():
+    for name in COLLECTIONS:
+        for other in COLLECTIONS.resolve(name).same_images_as:
+            assert name in COLLECTIONS.resolve(other).same_images_as, (name, other)
+
+
+def test_list_and_show_say_which_are_the_same_pictures(hilum):
+    row = next(r for r in hilum("datasets", "list").out.splitlines() if r.startswith("nih-cxr-lt"))
+    assert "chestxray14, rsna-pneumonia" in row
+    shown = hilum("datasets", "show", "nih-cxr-lt").out
+    assert "Same pictures, in whole or in part, as: chestxray14, rsna-pneumonia" in shown
+    assert "Same pictures" not in hilum("datasets", "show", "padchest").out
+
+
+def test_verify_without_published_counts_is_not_sound(hilum, tmp_path):
+    (tmp_path / "metadata.csv").write_text(
+        "patientid,finding,view,modality,filename\n1,COVID-19,PA,X-ray,a.jpg\n"
+    )
+    done = hilum("datasets", "verify", "covid-chestxray", tmp_path)
+    assert done.status == 1
+    assert "Not compared: no counts are published for this variant" in done.out
+    assert "--variant 2020-06-24" in done.out
+    assert "Sound" not in done.out
+
+
+@pytest.mark.parametrize("name", ["folders", "map.toml"])
+def test_verify_of_own_data_says_what_to_do(hilum, tmp_path, name):
+    done = hilum("datasets", "verify", name, tmp_path)
+    assert done.status == 2
+    assert "verify compares with published numbers" in done.err
+    assert "hilum datasets table" in done.err
+
+
+@pytest.mark.parametrize("out", ["all.csv", "sub/../all.csv", "boxes.csv", "link.csv"])
+def test_what_is_read_is_not_overwritten(hilum, tmp_path, out):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "all.csv").write_text("file,who,says\na.png,p,Mass\n")
+    (tmp_path / "boxes.csv").write_text("f,l,x,y,w,h\na.png,Mass,1,2,3,4\n")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "all.csv")
+    before = (tmp_path / "all.csv").read_bytes(), (tmp_path / "boxes.csv").read_bytes()
+    path = tmp_path / "map.toml"
+    path.write_text(
+        'table = "all.csv"\nimage = "file"\npatient = "who"\nlabels = "says"\n[boxes]\n'
+        'table = "boxes.csv"\nimage = "f"\nfinding = "l"\nbox = ["x", "y", "w", "h"]\n'
+    )
+    done = hilum("datasets", "table", path, tmp_path, "-o", tmp_path / out)
+    assert done.status == 2
+    assert "is one of the files that are read" in done.err
+    assert before == ((tmp_path / "all.csv").read_bytes(), (tmp_path / "boxes.csv").read_bytes())
+
+
+def test_published_tables_are_not_overwritten_but_label_tables_are(hilum, copy):
+    published = copy / "Data_Entry_2017_v2020.csv"
+    before = published.read_bytes()
+    done = hilum("datasets", "table", "chestxray14", copy, "-o", published)
+    assert done.status == 2
+    assert published.read_bytes() == before
+    for _ in range(2):
+        done = hilum("datasets", "table", "chestxray14", copy, "-o", copy / "labels.csv")
+        assert done.status == 0
+
+
+def test_brackets_of_data_are_no_markup(hilum, tmp_path):
+    (tmp_path / "all.csv").write_text("file,who,says,x\n[red]a.png,p,Mass,1\n")
+    path = tmp_path / "map.toml"
+    path.write_text(
+        'table = "all.csv"\nimage = "file"\npatient = "who"\nlabels = "says"\n'
+        '[columns]\n"[bold]ward[/]" = "x"\n'
+    )
+    out = tmp_path / "[red]labels.csv"
+    done = hilum("datasets", "table", path, tmp_path, "-o", out)
+    assert done.status == 0
+    assert "Columns: [bold]ward[/]" in done.out
+    assert "1 image of 1 patient\n" in done.out
+    assert f"Written: {out}, 1 row" in done.out
 
 
 def test_fetch_is_among_the_commands(hilum):

@@ -48,7 +48,16 @@ def test_images_that_are_missing_or_unreadable_are_told(hilum, labels, tmp_path)
     assert done.status == 1
     assert "28 of 30 images (93.3%) have no file" in done.out
     assert "1 not-an-image" in done.out
-    assert [p.name for p in (out / "examples").iterdir()] == ["0.png.jpg"]
+    assert [p.name for p in (out / "examples" / "mass").iterdir()] == ["0.png.jpg"]
+    facts = (out / "picture_facts.csv").read_text("utf-8").splitlines()
+    assert len(facts) == 2  # the random sample, not the example
+    assert facts[1].startswith("1.png")
+
+
+def test_a_folder_is_no_table(hilum, tmp_path):
+    done = hilum("explore", tmp_path, "-o", tmp_path / "out")
+    assert done.status == 2
+    assert "is a folder: give a label table" in done.err
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from hilum.cli.fetch import fetch
+from hilum.datasets.collections import COLLECTIONS
 from hilum.errors import FetchError
 from hilum.imaging import encode_png
 from hilum.phantoms import draw_chest
@@ -164,3 +165,12 @@ def test_wrong_arguments_are_told_at_once(hilum_fetch, tmp_path, arguments, mess
         hilum_fetch(*arguments, "-o", tmp_path / "out")
     assert "secret" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", list(COLLECTIONS))
+def test_the_name_of_a_collection_leads_to_its_page(hilum_fetch, tmp_path, name):
+    collection = COLLECTIONS.resolve(name)
+    with pytest.raises(FetchError, match="is a collection, not an address") as caught:
+        hilum_fetch(name, "-o", tmp_path)
+    assert collection.home in str(caught.value)
+    assert collection.layout.rstrip() in str(caught.value)

@@ -1,4 +1,6 @@
+import gzip
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -55,7 +57,7 @@ def test_ways_to_split(run, labels: Path, options: list, parts: list[str], metho
     facts = json.loads((out / "split.json").read_text())
     assert list(facts["parts"]) == parts
     assert facts["method"] == method
-    assert facts["duplicates"] == "not searched"
+    assert facts["duplicates"] == {"treated": "not searched", "compared": 0, "not_compared": 240}
     assert facts["digest"][:12] in said
     assert "give --images" in said
 
@@ -76,10 +78,38 @@ def test_lists_of_images(run, labels: Path) -> None:
     assert "237 images are in no part" in said
 
 
+def test_lists_of_names_with_spaces_compressed(run, tmp_path: Path) -> None:
+    names = ["a 1.png", "b 1.png", "c.png"]
+    table = LabelTable(names, (), np.zeros((3, 0), np.uint8), names)  # type: ignore[arg-type]
+    save(table, tmp_path / "labels.csv")
+    (tmp_path / "one.txt.gz").write_bytes(gzip.compress(b"a 1.png\r\nc.png 1 0\r\n"))
+    (tmp_path / "two.txt").write_text("b 1.png\n")
+    lists = f"train={tmp_path / 'one.txt.gz'},test={tmp_path / 'two.txt'}"
+    given = ("split", tmp_path / "labels.csv", "-o", tmp_path / "out", "--lists")
+    status, said = run(*given, lists.replace("test=", "train="))
+    assert status == 2
+    assert "a name of its own, got 'train'" in said
+    status, said = run(*given, lists)
+    assert status == 0, said
+    facts = json.loads((tmp_path / "out" / "split.json").read_text())
+    assert {part: said["images"] for part, said in facts["parts"].items()} == {
+        "train": 2,
+        "test": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--folds", 3, "--column", "split"], "Choose one of"),
+        (["--folds", 3, "--parts", "a=1,b=1"], "--parts does nothing with --folds"),
+        (["--column", "split", "--seed", 1], "--seed does nothing with --column"),
+        (["--leave-out", "source", "--spread", "source"], "--spread does nothing with --leave-out"),
+        (["--time", "date", "--survival", "mass,date"], "--survival does nothing with --time"),
+        (["--workers", 2], "--workers does nothing without --images"),
+        (["--parts", "a=1,a=2"], "every part needs a name of its own, got 'a'"),
+        (["--parts", "a=1,b=nan"], "needs a share above 0"),
+        (["--time", "source"], "no date in ISO 8601"),
         (["--parts", "train"], "wanted are shares"),
         (["--column", "ward"], r"no column 'ward'"),
         (["--lists", "train=none.txt"], "no file 'none.txt'"),
@@ -116,6 +146,10 @@ def test_subsets(run, labels: Path) -> None:
     assert status == 0, said
     balanced = (load(folder / "b.csv").states == State.PRESENT).sum(0)
     assert balanced.min() == 5
+    assert "5 of each class, because of --cap" in said
+    status, said = run("subset", labels, "-o", folder / "b.csv", "--balanced")
+    assert status == 0, said
+    assert re.search(r"(\d+) of each class, because edema has \1; see --at-least", said)
 
     shares = "mass=0.5,no_finding=0.2"
     status, said = run("subset", labels, "-o", folder / "c.csv", "--images", 50, "--shares", shares)
@@ -142,6 +176,9 @@ def test_subsets(run, labels: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--part", "test"], "--part does nothing without --split"),
+        (["--seed", 1], "--seed does nothing"),
+        (["--where", "source"], "wanted is COLUMN=VALUE"),
         (["--cap", 5], "--cap goes with --balanced"),
         (["--images", 5], "--shares with --images"),
         (["--where", "source=moon"], "No row has 'source=moon'"),
@@ -158,7 +195,15 @@ def test_subsets_that_cannot_be(run, labels: Path, options: list, message: str) 
 
 def test_tables_as_one(run, labels: Path) -> None:
     out = labels.parent / "both.csv"
-    status, said = run("datasets", "join", f"a={labels}", f"b={labels}", "-o", out)
+    given = ("datasets", "join", f"a={labels}", f"b={labels}")
+    status, said = run(*given, "-o", out)
+    assert status == 2
+    assert "240 images of two tables have the same file name: a/0.png and b/0.png" in said
+    assert not out.exists()
+    status, said = run(*given, "-o", out, "--same-patients", "a,b")
+    assert status == 0, said
+    assert len(np.unique(load(out).patients)) == 120
+    status, said = run(*given, "-o", out, "--different-images")
     assert status == 0, said
     both = load(out)
     assert len(both) == 480
@@ -171,6 +216,51 @@ def test_tables_as_one(run, labels: Path) -> None:
     wide = load(out)
     assert wide.findings == ("opacity",)
     assert set(np.unique(wide.states)) == {State.PRESENT, State.UNMENTIONED}
+    assert "opacity is one-sided: it is absent on no image" in said
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("labels.csv", "one of the tables"), ("no/x.csv", "no folder"), ("x.txt", "saved as .csv")],
+)
+def test_a_place_where_no_table_can_be_written(run, labels: Path, out: str, message: str) -> None:
+    before = labels.read_bytes()
+    for command in (("subset", labels), ("datasets", "join", f"a={labels}")):
+        status, said = run(*command, "-o", labels.parent / out)
+        assert status == 2
+        assert message in " ".join(said.split())
+    assert labels.read_bytes() == before
+
+
+def test_names_from_data_are_shown_as_they_are(run, tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(4)]
+    table = LabelTable(
+        images=names,  # type: ignore[arg-type]
+        findings=("mass",),
+        states=np.zeros((4, 1), np.uint8),
+        patients=names,  # type: ignore[arg-type]
+        columns={"ward": ["[red]x", "../y", "[red]x", ""]},  # type: ignore[dict-item]
+    )
+    save(table, tmp_path / "labels.csv")
+    status, said = run(
+        "split", tmp_path / "labels.csv", "-o", tmp_path / "out", "--leave-out", "ward"
+    )
+    assert status == 0, said
+    assert "[red]x" in said
+    assert "1 images are in no part: 1 have no ward." in said
+    assert "each image is its own patient" in said
+    found = {p.parent.name: json.loads(p.read_text()) for p in tmp_path.glob("out/*/split.json")}
+    assert {name: facts["options"]["value"] for name, facts in found.items()} == {
+        "_red_x": "[red]x", "_y": "../y"
+    }  # fmt: skip
+
+
+def test_many_folds_are_shown_in_short(run, labels: Path) -> None:
+    status, said = run("split", labels, "-o", labels.parent / "out", "--folds", 12)
+    assert status == 0, said
+    assert "12 parts" in said
+    assert "median" in said
+    assert "fold 3" not in said
 
 
 def test_near_duplicates_are_kept_together_or_refused(run, tmp_path: Path) -> None:
@@ -195,8 +285,11 @@ def test_near_duplicates_are_kept_together_or_refused(run, tmp_path: Path) -> No
     assert len((tmp_path / "a" / "duplicates.csv").read_text().splitlines()) == 6
     assert not (tmp_path / "a" / "split.json").exists()
     status, said = run(*given, "-o", tmp_path / "b", "--parts", "x=1,y=1")
-    assert status == 0, said
+    assert status == 1, said
+    assert "1 images were not compared" in said
     assert "5 pairs of near-duplicate pictures, 5 of them between two patients" in said
     assert "Not compared: 1 of 11 images: none.png: no file" in said
     facts = json.loads((tmp_path / "b" / "split.json").read_text())
-    assert facts["duplicates"] == "kept together"
+    assert facts["duplicates"] == {
+        "treated": "kept together", "compared": 10, "not_compared": 1
+    }  # fmt: skip

@@ -65,7 +65,7 @@ def test_everything_that_a_map_can_say(tmp_path):
     }
     assert table.columns["view"].tolist() == ["PA", "AP", "", "lateral", "lateral"]
     assert table.columns["licence"].tolist() == ["ours"] * 5
-    assert table.notes == ("1 rows name no finding: all findings are unmentioned there.",)
+    assert table.notes == ("1 row names no finding: all findings are unmentioned there.",)
 
 
 def test_a_column_a_finding(tmp_path):
@@ -113,7 +113,98 @@ def test_a_box_outside_its_image(tmp_path):
 def test_rows_that_repeat_are_taken_once_and_told(tmp_path):
     table = read(tmp_path, rows=(*ROWS, ROWS[0]))
     assert len(table) == 5
-    assert "1 rows repeat another row: left out." in table.notes
+    assert "1 row repeats another row: left out." in table.notes
+
+
+EXCEL = """
+table = "all.csv"
+delimiter = {delimiter}
+encoding = "{encoding}"
+decimal = ","
+date_format = "%d.%m.%Y"
+image = "Datei"
+patient = "Patient"
+labels = "Befund"
+separator = "|"
+[columns]
+age_years = "Alter"
+date = "Tag"
+[boxes]
+table = "boxes.csv"
+image = "Datei"
+finding = "Befund"
+box = ["x", "y", "b", "h"]
+"""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(("mark", "written"), [(";", '";"'), ("\t", '"\\t"')])
+def test_a_file_of_excel(tmp_path, mark, written, encoding):
+    rows = "Datei;Patient;Befund;Alter;Tag\nä.png;p1;Mass;64,5;31.12.2019\nb.png;p1 ;;;\n"
+    boxes = "Datei;Befund;x;y;b;h\nä.png;Mass;1,5;2;3;4\n"
+    for name, text in (("all.csv", rows), ("boxes.csv", boxes)):
+        (tmp_path / name).write_bytes(text.replace(";", mark).encode(encoding))
+    path = tmp_path / "map.toml"
+    path.write_text(EXCEL.format(delimiter=written, encoding=encoding))
+    table = read_mapped(tmp_path, load_map(path))
+    assert table.images.tolist() == ["ä.png", "b.png"]
+    assert table.patients.tolist() == ["p1", "p1"]
+    assert table.columns["age_years"][0] == 64.5
+    assert table.columns["date"].tolist() == ["2019-12-31", ""]
+    assert table.boxes.xywh.tolist() == [[1.5, 2, 3, 4]]
+    path.write_text(EXCEL.replace("delimiter = {delimiter}", "").format(encoding=encoding))
+    named = {";": r'say delimiter = ";"', "\t": r'say delimiter = "\\t"'}[mark]
+    with pytest.raises(LabelError, match=named):
+        read_mapped(tmp_path, load_map(path))
+
+
+def test_a_point_is_no_comma(tmp_path):
+    map_ = 'decimal = ","\n' + PLAIN + KNOWN + '[columns]\nage_years = "alive"\n'
+    with pytest.raises(LabelError, match=r"'64\.5' cannot be taken for age_years: the map says"):
+        read(tmp_path, map_, ("a.png,p,Mass,one,64.5,PA,yes",))
+
+
+@pytest.mark.parametrize(
+    ("cells", "spelling", "found"),
+    [
+        (
+            ["2020-03-31", "2020", "2020-03", "", "nan"],
+            "",
+            ["2020-03-31", "2020", "2020-03", "", ""],
+        ),
+        (["20200331", "2020-03-31T10:30"], "", ["2020-03-31", "2020-03-31T10:30:00"]),
+        (["31.03.2020", ""], "%d.%m.%Y", ["2020-03-31", ""]),
+        (["3/2020"], "%m/%Y", ["2020-03"]),
+        (["31.03.2020 07:05"], "%d.%m.%Y %H:%M", ["2020-03-31T07:05:00"]),
+        (["31.03.2020"], "", "1 value is no date in ISO 8601 .*: '31.03.2020'; say how"),
+        (["2020-13", "2020-02-30"], "", "2 values are no dates"),
+        (["2020-03-31"], "%d.%m.%Y", "is no date spelt %d.%m.%Y: '2020-03-31'"),
+    ],
+)
+def test_dates_of_a_map(tmp_path, cells, spelling, found):
+    map_ = f'date_format = "{spelling}"\n{PLAIN}[columns]\ndate = "view"\n'
+    rows = tuple(f"{at}.png,p,Mass,one,,{cell},yes" for at, cell in enumerate(cells))
+    if isinstance(found, str):
+        with pytest.raises(LabelError, match=found):
+            read(tmp_path, map_, rows)
+    else:
+        assert read(tmp_path, map_, rows).columns["date"].tolist() == found
+
+
+def test_patients_with_blanks_are_one_and_nan_is_nobody(tmp_path):
+    rows = ("a.png,p1 ,Mass,one,,,yes", "b.png,p1,Mass,one,,,yes")
+    assert read(tmp_path, PLAIN, rows).patients.tolist() == ["p1", "p1"]
+    joint = PLAIN.replace('"who"', '"{from}/{who}"')
+    assert read(tmp_path, joint, rows).patients.tolist() == ["one/p1", "one/p1"]
+    for map_ in (PLAIN, joint):
+        with pytest.raises(LabelError, match=r"1 rows? names? no patient"):
+            read(tmp_path, map_, (*rows, "c.png, NaN,Mass,one,,,yes"))
+
+
+def test_empty_cells_without_a_state_are_told_of(tmp_path):
+    map_ = PLAIN + KNOWN + '[findings]\nalive = {finding = "death", states = {Y = "absent"}}\n'
+    with pytest.raises(LabelError, match=r'4 cells are empty.*add "" = "unmentioned"'):
+        read(tmp_path, map_)
 
 
 def test_all_faults_of_a_map_at_once(tmp_path):
@@ -133,14 +224,16 @@ def test_all_faults_of_a_map_at_once(tmp_path):
 def test_all_that_a_map_gets_wrong_about_findings_and_columns(tmp_path):
     path = write(
         tmp_path,
-        'table = "all.csv"\nimage = "file"\npatient = "who"\n[known]\nLump = "masss"\n'
+        'table = "all.csv"\nencoding = "latin-17"\ndate_format = "dd.mm.yyyy"\n'
+        'image = "file"\npatient = "who"\n[known]\nLump = "masss"\n'
         '[columns]\nsex = "x"\nmass = "y"\n[constant]\nsex = "F"\n[values.view]\na = "b"\n',
     )
     with pytest.raises(LabelError) as caught:
         load_map(path)
     for fault in ("neither labels nor findings", "Unknown finding 'masss'; did you mean mass",
                   "columns and constant both name 'sex'", "'mass' cannot name a column",
-                  "values are given for 'view'"):  # fmt: skip
+                  "values are given for 'view'", "encoding 'latin-17' is none",
+                  "date_format 'dd.mm.yyyy' spells no date"):  # fmt: skip
         assert fault in str(caught.value)
 
 

@@ -52,9 +52,16 @@ def test_patients_from_file_names(tmp_path, pattern):
     }
     assert table.columns["split"].tolist() == ["test", "train", "tune"]
     assert [note.split(":")[0] for note in table.notes] == [
-        "PATIENTS ARE NOT KNOWN of 1 images",
-        "1 patients stand in two parts of the publisher's split",
+        "PATIENTS ARE NOT KNOWN of 1 image",
+        "1 patient stands in two parts of the publisher's split",
     ]
+
+
+def test_patients_with_blanks_are_one_and_nan_is_nobody(tmp_path):
+    touch(tmp_path, "Mass/p1 _1.png", "Mass/p1_2.png", "NORMAL/nan_3.png")
+    table = read_folders(tmp_path, patient_pattern="(.*)_")
+    assert table.patients.tolist() == ["p1", "p1", "NORMAL/nan_3.png"]
+    assert "PATIENTS ARE NOT KNOWN of 1 image:" in table.notes[0]
 
 
 def test_what_classes_mean_can_be_said(tmp_path):
@@ -63,7 +70,7 @@ def test_what_classes_mean_can_be_said(tmp_path):
     table = read_folders(tmp_path, classes=classes)
     assert table.findings == ("covid_19",)
     assert states(table) == {"covid/1.png": ["PRESENT"], "non/2.png": ["ABSENT"]}
-    assert "1 images of classes that are left out." in table.notes
+    assert "1 image of classes that are left out." in table.notes
 
 
 def test_a_wider_class_is_present_with_its_kind(tmp_path):

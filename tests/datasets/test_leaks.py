@@ -6,7 +6,6 @@ import pytest
 
 from hilum.datasets.leaks import compare
 from hilum.datasets.split import by_column, divide
-from hilum.datasets.table import save
 from hilum.domain import LabelTable
 from hilum.errors import LeakError, RunError
 from hilum.phantoms import draw_chest
@@ -31,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-NAMES = [*(f"{i}.png" for i in range(CHESTS)), "copies/crop.png", "inverted.png",
+NAMES = [*(f"{i}.png" for i in range(CHESTS)), "copies/crop.png", "copies/inverted.png",
          "copies/broken.png", "none.png"]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hilum.datasets.saved_split import How, load_split, save_split
+from hilum.datasets.saved_split import How, folder_names, load_split, save_split
 from hilum.datasets.split import divide
 from hilum.domain import LabelTable
 from hilum.errors import LabelError, LeakError
@@ -36,6 +36,7 @@ def test_a_split_comes_back_exactly(saved: Path) -> None:
     assert split.digest == facts["digest"]
     assert facts["table_digest"] == table.digest()
     assert facts["options"] == {"train": 80, "test": 20, "seed": 0}
+    assert facts["duplicates"] == {"treated": "not searched", "compared": 0, "not_compared": 40}
     for part, rows in split.parts.items():
         said = facts["parts"][part]
         assert said["images"] == len(rows)
@@ -89,3 +90,25 @@ def test_damaged_facts(saved: Path, content: str) -> None:
 def test_no_split(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="No split in"):
         load_split(tmp_path, make())
+
+
+def test_folders_of_values_stay_inside_and_differ(tmp_path: Path) -> None:
+    values = [
+        "../../x",
+        "/etc",
+        "..",
+        ".hidden",
+        "ward 1",
+        "ward/1",
+        "Ward_1",
+        "台北",
+        "-",
+        "a" * 300,
+    ]
+    names = folder_names(values)
+    assert list(names) == values
+    assert len({name.casefold() for name in names.values()}) == len(values)
+    for name in names.values():
+        assert not name.startswith(".")
+        (tmp_path / name).mkdir()
+        assert (tmp_path / name).resolve().parent == tmp_path.resolve()

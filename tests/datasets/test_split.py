@@ -13,6 +13,7 @@ from hilum.datasets.split import (
     divide,
     folds,
     leave_one_out,
+    moments_of,
     units,
 )
 from hilum.domain import LabelTable
@@ -169,10 +170,21 @@ def test_near_duplicates_stay_in_one_part() -> None:
     assert len(homes) == 1
 
 
-@pytest.mark.parametrize("shares", [{}, {"train": 1, "test": 0}, {"train": -1.0}])
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {},
+        {"train": 1, "test": 0},
+        {"train": -1.0},
+        {"train": 1, "test": float("nan")},
+        {"train": 1, "test": float("inf")},
+    ],
+)
 def test_shares_that_are_none(shares: dict[str, float]) -> None:
     with pytest.raises(LabelError, match="needs a share above 0"):
         divide(survey(20), shares, rng())
+    with pytest.raises(LabelError, match="needs a share above 0"):
+        by_time(survey(20), shares)
 
 
 def test_every_part_gets_a_patient() -> None:
@@ -196,6 +208,18 @@ def test_lists_as_publishers_hand_them_out() -> None:
         by_lists(table, {"train": ["1.png"], "tune": []})
 
 
+def test_a_name_that_two_images_have_is_no_name() -> None:
+    table = LabelTable(
+        images=["a/1.png", "b/1.png", "2.png", "c/2.png"],  # type: ignore[arg-type]
+        findings=(),
+        states=np.zeros((4, 0), np.uint8),
+        patients=["p", "q", "r", "s"],  # type: ignore[arg-type]
+    )
+    with pytest.raises(LabelError, match=r"1 names .* 'train' belong to several .*'1\.png'"):
+        by_lists(table, {"train": ["1.png", "2.png"]})
+    assert by_lists(table, {"train": ["b/1.png", "2.png"]}).parts["train"].tolist() == [1, 2]
+
+
 def test_each_source_is_left_out_once() -> None:
     table = survey(60)
     splits = leave_one_out(table)
@@ -205,6 +229,69 @@ def test_each_source_is_left_out_once() -> None:
         assert source not in set(table.columns["source"][split.parts["train"]])
     with pytest.raises(LabelError, match="nothing is left to train on"):
         leave_one_out(table.rows(np.flatnonzero(table.columns["source"] == "ward")))
+
+
+def of(patients: str, **columns: object) -> LabelTable:
+    """A row a letter of ``patients``."""
+    return LabelTable(
+        images=[f"{i}.png" for i in range(len(patients))],  # type: ignore[arg-type]
+        findings=(),
+        states=np.zeros((len(patients), 0), np.uint8),
+        patients=list(patients),  # type: ignore[arg-type]
+        columns=columns,  # type: ignore[arg-type]
+    )
+
+
+def test_left_out_is_tested_whole_and_nobody_of_it_is_trained_on() -> None:
+    splits = leave_one_out(of("aabccd", source=["x", "y", "x", "y", "", "y"]))
+    parts = {value: {p: r.tolist() for p, r in s.parts.items()} for value, s in splits.items()}
+    assert parts == {
+        "x": {"train": [3, 5], "test": [0, 2]},
+        "y": {"train": [2], "test": [1, 3, 5]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("age_years", [20, 30, 40], "holds numbers"),
+        ("source", ["x", "", "x"], r"holds \['x'\] alone"),
+        ("source", ["x", "y", ""], "Every patient has images of 'x'"),
+    ],
+)
+def test_what_cannot_be_left_out(column: str, values: list, message: str) -> None:
+    with pytest.raises(LabelError, match=message):
+        leave_one_out(of("aab", **{column: values}), column)
+
+
+def test_more_values_than_anybody_would_leave_out() -> None:
+    names = "".join(chr(0x4E00 + i) for i in range(51))
+    with pytest.raises(LabelError, match="51 values, more than 50"):
+        leave_one_out(of(names, ward=list(names)), "ward")
+
+
+@pytest.mark.parametrize(
+    "date", ["03/04/2019", "ward", "2019-13", "2019-3-4", "20190304", "2019-03-04T10:00+02:00"]
+)
+def test_text_that_is_no_date_has_no_order(date: str) -> None:
+    table = of("abc", when=["2019-03-04", date, "2020-01-01"])
+    with pytest.raises(LabelError, match=r"on 1 rows: .* at 1\.png"):
+        by_time(table, {"train": 1, "test": 1}, "when")
+
+
+def test_coarser_dates_are_left_out() -> None:
+    table = of("abcde", date=["2019-03", "2019", "2020-05", "", "2021-01"])
+    assert [rows.tolist() for rows in moments_of(table, "date")] == [[0, 2, 4], [1]]
+    split = by_time(table, {"train": 2, "test": 1})
+    assert {k: v.tolist() for k, v in split.parts.items()} == {"train": [0, 2], "test": [4]}
+
+
+def test_numbers_of_a_column_are_compared_as_numbers() -> None:
+    table = of("abc", age_years=[0.1, 2, 2], visit=[1, 2, 2])
+    split = by_column(table, "age_years", {"train": "2", "test": "0.1"})
+    assert {k: v.tolist() for k, v in split.parts.items()} == {"train": [1, 2], "test": [0]}
+    with pytest.raises(LabelError, match="'visit' holds numbers; got 'two'"):
+        by_column(table, "visit", {"train": "two"})
 
 
 @settings(max_examples=30, deadline=None)

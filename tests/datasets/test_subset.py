@@ -75,6 +75,9 @@ def test_a_designed_share_of_each_finding() -> None:
 @pytest.mark.parametrize(
     ("shares", "number", "message"),
     [
+        ({}, 10, "wanted are shares"),
+        ({"mass": 0.1}, 0, "wanted are shares"),
+        ({"mass": float("nan")}, 10, r"shares must lie in \[0, 1\]"),
         ({"mass": 1.5}, 10, r"shares must lie in \[0, 1\]"),
         ({"mass": 0.1}, 10_000, "10000 images are wished, the table has 1360"),
         ({"hernia": 0.5}, 200, "hernia: 100 of 60"),
@@ -113,3 +116,19 @@ def test_rare_findings_are_left_out() -> None:
     assert at_least(table, 100).states.shape == (2000, 2)
     with pytest.raises(LabelError, match="no finding is present on 1000 images; the most are"):
         at_least(table, 1000)
+
+
+def test_negative_is_what_something_is_absent_on_and_nothing_suspected() -> None:
+    a, p, u, n = State.ABSENT, State.PRESENT, State.UNCERTAIN, State.UNMENTIONED
+    states = np.array([[a, a], [a, n], [a, u], [a, p], [n, n]], np.uint8)
+    names = [str(i) for i in range(5)]
+    table = LabelTable(names, ("mass", "edema"), states, names)  # type: ignore[arg-type]
+    assert classes(table)["no_finding"].tolist() == [0, 1]
+
+
+def test_a_table_without_findings() -> None:
+    table = LabelTable(["a"], (), np.zeros((1, 0), np.uint8), ["a"])  # type: ignore[arg-type]
+    with pytest.raises(LabelError, match="has no findings"):
+        at_least(table, 1)
+    with pytest.raises(LabelError, match="has no findings"):
+        balanced(table, np.random.default_rng(0))

@@ -9,7 +9,7 @@ from hilum.datasets import table as tables
 from hilum.datasets.table import load, save
 from hilum.domain import LabelTable
 from hilum.domain.boxes import Boxes
-from hilum.errors import LabelError
+from hilum.errors import LabelError, RunError
 
 KEYS = ("mass", "edema", "hernia")
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), min_size=1)
@@ -35,7 +35,7 @@ def label_tables(draw: st.DrawFn) -> LabelTable:
         images=images,  # type: ignore[arg-type]
         findings=KEYS,
         states=np.array([one_each(st.integers(0, 3)) for _ in KEYS], np.uint8).T.copy(),
-        patients=one_each(NAMES),  # type: ignore[arg-type]
+        patients=one_each(NAMES.filter(str.strip)),  # type: ignore[arg-type]
         columns={
             "view": one_each(st.sampled_from(["PA", "AP", ""])),  # type: ignore[dict-item]
             "age_years": one_each(st.one_of(st.just(np.nan), st.floats(0, 120, width=32))),  # type: ignore[dict-item]
@@ -109,7 +109,7 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tables.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="cannot be written: No space left"):
         save(made.rows([0]), tmp_path / "labels.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["labels.csv"]
     assert (tmp_path / "labels.csv").read_bytes() == before
@@ -134,3 +134,78 @@ def test_parquet_holds_numbers_that_other_programs_understand(tmp_path: Path) ->
     rows = parquet.read_table(tmp_path / "labels.parquet").to_pylist()
     assert [row["mass"] for row in rows] == [-1, None]
     assert [row["age_years"] for row in rows] == [None, 61.5]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("image,patient,mass,mass", r"columns \['mass'\] stand twice"),
+        ("image,patient,Pleural Thickening,mass", "write 'pleural_thickening'"),
+        ("image,patient,efusion,mass", "write 'effusion'"),
+        ("image,patient,mass ,edema", "write 'mass'"),
+    ],
+)
+def test_a_finding_in_another_spelling_is_not_lost(
+    tmp_path: Path, header: str, message: str
+) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text(f"{header}\na,p,1,0\nb,q,0,1\n", encoding="utf-8")
+    with pytest.raises(LabelError, match=message):
+        load(path)
+
+
+def test_a_file_parted_by_semicolons_is_told_so(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image;patient;mass\na;p;1\n", encoding="utf-8")
+    with pytest.raises(LabelError, match=r"lacks 'image'|parted by semicolons"):
+        load(path)
+
+
+def test_many_names_in_two_runs_load_and_sort(tmp_path: Path) -> None:
+    """numpy's variable-width strings ended the process on such a table."""
+    names = [*(f"b{i:05d}" for i in range(1500)), *(f"a{i:05d}" for i in range(500))]
+    made = LabelTable(names, ("mass",), np.zeros((2000, 1), np.uint8), names)  # type: ignore[arg-type]
+    save(made, tmp_path / "labels.csv")
+    assert load(tmp_path / "labels.csv").digest() == made.rows(np.arange(2000)[::-1]).digest()
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "bool", "dictionary", "inf", "list", "twice"])
+def test_parquet_of_other_programs(tmp_path: Path, kind: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    mass = {
+        "int64": pa.array([1, 0], pa.int64()),
+        "float64": pa.array([1.0, float("nan")]),
+        "bool": pa.array([True, None]),
+        "dictionary": pa.array(["1", ""]).dictionary_encode(),
+        "inf": pa.array([1.0, float("inf")]),
+        "list": pa.array([[1], [0]]),
+        "twice": pa.array([1, 0]),
+    }[kind]
+    names = ["image", "patient", "mass", "__index_level_0__"]
+    columns = [pa.array(["a", "b"]), pa.array([1, 2]), mass, pa.array([0, 1])]
+    if kind == "twice":
+        names, columns = [*names, "mass"], [*columns, mass]
+    path = tmp_path / "labels.parquet"
+    parquet.write_table(pa.Table.from_arrays(columns, names), path)
+    if kind in {"inf", "list", "twice"}:
+        with pytest.raises(LabelError, match="mass"):
+            load(path)
+        return
+    read = load(path)
+    assert read.patients.tolist() == ["1", "2"]
+    assert read.states[:, 0].tolist() == [1, 0 if kind == "int64" else 3]
+    assert read.columns == {}
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    made = LabelTable(("a",), KEYS, np.zeros((1, 3), np.uint8), ("p",))  # type: ignore[arg-type]
+    with pytest.raises(RunError, match="No folder"):
+        save(made, tmp_path / "none" / "labels.csv")
+
+
+def test_a_carriage_return_is_refused(tmp_path: Path) -> None:
+    made = LabelTable(("a\rb",), KEYS, np.zeros((1, 3), np.uint8), ("p",))  # type: ignore[arg-type]
+    with pytest.raises(LabelError, match="carriage return"):
+        save(made, tmp_path / "labels.csv")

@@ -81,6 +81,16 @@ def test_labels_can_be_sound_without_images(tmp_path, changes, sound):
     assert (found.sound(images=False), found.sound(images=True)) == sound
 
 
+def test_without_published_numbers_nothing_is_sound(tmp_path):
+    whole = {"boxes": None, "findings": ("mass",), "states": np.array([[1], [0]], np.uint8)}
+    one = Variant(about="", read=lambda _: table(**whole))
+    collection = Collection(
+        name="small", title="", about="", citation="", licence="", home="", layout="",
+        files=("images/*.png",), variants={"only": one},
+    )  # fmt: skip
+    assert not verify(collection, tmp_path).sound(images=False)
+
+
 def test_variants(tmp_path):
     assert variant_of(COLLECTION, None) is COLLECTION.variants["first"]
     with pytest.raises(UnknownName, match="Unknown variant of small 'secnd'; did you mean second"):

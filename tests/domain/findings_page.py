@@ -32,7 +32,7 @@ from hilum.domain.findings import wider
 
 assert from_label("Pleural Thickening").key == "pleural_thickening"
 assert finding("effusion").name_zh == "肋膜積液"
-assert wider("covid_19") == ("viral_pneumonia", "pneumonia")
+assert wider("sars") == ("viral_pneumonia", "pneumonia")
 ```
 
 Names in Chinese are those of radiologists in Taiwan. The sentences describe; they are no criteria

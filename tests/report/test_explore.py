@@ -224,6 +224,45 @@ def test_a_drawn_box_is_seen_and_the_rest_is_untouched():
     assert with_boxes(grey, np.zeros((0, 4)), []) is grey
 
 
+def test_boxes_of_other_findings_are_thin_and_nameless():
+    grey = np.full((100, 200), 90, np.uint8)
+    place = np.array([[0.25, 0.5, 0.75, 0.9]])
+    own, other = with_boxes(grey, place, ["Mass"]), with_boxes(grey, place, [""])
+    assert (own != 90).any(axis=2).sum() > 2 * (other != 90).any(axis=2).sum()
+    assert (other[:49] == 90).all()  # nothing written above it
+
+
+def test_an_example_is_drawn_for_each_finding(tmp_path):
+    boxes = Boxes(
+        np.array([0, 0]), np.array(["mass", "edema"]),
+        np.array([[80, 60, 80, 60], [300, 200, 80, 60]]), np.array([True]),
+    )  # fmt: skip
+    table = table_of(1, ("mass", "edema"), boxes=boxes)
+    with ExploreFolder.open(tmp_path) as folder:
+        drawn = Examples(folder, table, {"mass": (0,), "edema": (0,)})
+        drawn.draw(0, radiograph())
+        folder.write_text("explore.html", "")
+        folder.finish()
+    one, two = ((tmp_path / drawn.drawn()[key][0][1]).read_bytes() for key in ("mass", "edema"))
+    assert one != two
+
+
+def test_what_is_implied_or_none_is_said(tmp_path):
+    states = np.array([[1, 1], [1, 0], [0, 0], [3, 3]] * 10, np.uint8)
+    explored(tmp_path, table_of(keys=("pneumonia", "viral_pneumonia"), states=states))
+    tables = numbers_in(tmp_path / "explore.json")["tables"]
+    assert [row["implied"] for row in tables["conditional"]] == ["", "implied"]
+    assert {row["findings"] for row in tables["combinations"]} == {
+        "none", "pneumonia", "viral_pneumonia",
+    }  # fmt: skip
+    assert tables["findings_an_image"][-1] == {
+        "findings": "unlabelled", "images": 10, "share": 0.25,
+    }  # fmt: skip
+    text = (tmp_path / "explore.html").read_text("utf-8")
+    assert "<td>implied</td>" in text
+    assert "Of 10 images nothing is said" in text
+
+
 def test_pictures_and_examples(tmp_path):
     import cv2
 
@@ -247,11 +286,11 @@ def test_pictures_and_examples(tmp_path):
         folder.finish()
     assert {row for row, _ in source.examples["mass"]} == {0, 1}
     text = (out / "explore.html").read_text("utf-8")
-    assert 'src="examples/a%201%262.png.jpg"' in text
+    assert 'src="examples/mass/a%201%262.png.jpg"' in text
     for _, name in source.examples["mass"]:
         assert (out / name).is_file()
     assert "1 could not be read (not-an-image)" in " ".join(text.split())
-    assert "1 images of the table have no file" in text
+    assert "1 image of the table has no file" in text
     with (out / "picture_facts.csv").open(encoding="utf-8", newline="") as file:
         facts = list(csv.DictReader(file))
     assert [row["refused"] for row in facts] == ["", "", "not-an-image"]

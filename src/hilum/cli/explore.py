@@ -60,9 +60,15 @@ def explore(
 
     from hilum.datasets import exploration
     from hilum.datasets.table import load
+    from hilum.errors import LabelError
     from hilum.report.explore import ExploreFolder
     from hilum.report.explore.page import Source, write
 
+    if table.is_dir():
+        raise LabelError(
+            f"{table.name} is a folder: give a label table, a .csv, .csv.gz or .parquet file as "
+            f"`hilum datasets labels` writes it."
+        )
     with ExploreFolder.open(out) as folder:
         labels = load(table)
         other = None if against is None else load(against)
@@ -119,7 +125,7 @@ def _look(
     workers: int,
     rng: np.random.Generator,
 ) -> tuple[Survey, Examples]:
-    """Read the sample and the examples, each file once."""
+    """Read the sample and the examples, each file once; sum up the sample alone."""
     from hilum.cli.progress import progress
     from hilum.datasets.exploration import (
         Survey,
@@ -133,11 +139,12 @@ def _look(
     files = find_images(labels, images)
     rows = choose_sample(files, sample, rng).tolist()
     drawn = Examples(folder, labels, choose_examples(labels, patients, files, examples, rng))
-    rows += sorted(drawn.rows - set(rows))
+    besides = sorted(drawn.rows - set(rows))
     pictures = []
-    with progress(len(rows)) as advance:
-        for picture in look_at(files, rows, workers=workers, also=drawn.draw):
-            pictures.append(picture)
+    with progress(len(rows) + len(besides)) as advance:
+        for picture in look_at(files, [*rows, *besides], workers=workers, also=drawn.draw):
+            if len(pictures) < len(rows):  # examples that were not drawn at random do not count
+                pictures.append(picture)
             advance()
     return Survey.of(pictures, files.missing), drawn
 
@@ -145,7 +152,7 @@ def _look(
 def _facts(survey: Survey | None, sample: int | None, seed: int) -> dict[str, str]:
     if survey is None:
         return {}
-    looked = f"{survey.looked:,}" + ("" if sample is None else " (a sample and the examples)")
+    looked = f"{survey.looked:,}" + ("" if sample is None else " (a random sample)")
     return {"Pictures looked at": looked, "Seed": str(seed)}
 
 

@@ -57,6 +57,7 @@ class Collection:
         labels: label as published → key of a finding, or None where the label is left out, with
             the reason in ``undecided``.
         undecided: label → why it is mapped to no finding.
+        same_images_as: names of collections that hold the same pictures, in whole or in part.
     """
 
     name: str
@@ -70,3 +71,4 @@ class Collection:
     variants: Mapping[str, Variant]
     labels: Mapping[str, str | None] = field(default_factory=dict)
     undecided: Mapping[str, str] = field(default_factory=dict)
+    same_images_as: tuple[str, ...] = ()

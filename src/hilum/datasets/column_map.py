@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -22,18 +25,23 @@ from hilum.datasets.columns import (
     stated,
     tidy,
 )
+from hilum.datasets.dates import is_spelling, told_dates
 from hilum.datasets.kinds import with_kinds
+from hilum.datasets.persons import persons
 from hilum.datasets.source import read_columns
 from hilum.datasets.table import with_boxes
 from hilum.domain import LabelTable, State, all_findings, from_label
 from hilum.domain.boxes import Boxes
 from hilum.domain.findings import known_finding
-from hilum.domain.labels import RESERVED
-from hilum.domain.text import Text, first_few, text
+from hilum.domain.labels import COLUMNS, RESERVED
+from hilum.domain.text import Text, coded, first_few, text
 from hilum.errors import LabelError, UnknownName
 from hilum.registry import unknown
 
 _Keys = Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+
+
+_NUMBERS = frozenset(name for name, (kind, _) in COLUMNS.items() if kind.kind in "fi")
 
 
 class _Part(BaseModel):
@@ -76,6 +84,10 @@ class ColumnMap(_Part):
 
     Attributes:
         table: the CSV, relative to the folder of the data; images are relative to it too.
+        delimiter: between its cells, and those of the table of boxes: ",", ";" or a tab.
+        encoding: of both: "utf-8-sig", "cp1252", "utf-16" …
+        decimal: "," where numbers are written 64,5.
+        date_format: how the column ``date`` is spelt, as "%d.%m.%Y"; ISO 8601 where "".
         image: column with the image's path, or a text with columns in braces.
         patient: column with the patient, or such a text.
         labels: column with the findings that are present; a finding not named there is absent.
@@ -94,6 +106,10 @@ class ColumnMap(_Part):
     """
 
     table: str
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str = "utf-8-sig"
+    decimal: Literal[".", ","] = "."
+    date_format: str = ""
     image: str
     patient: str
     labels: str = ""
@@ -147,6 +163,10 @@ def _faults(column_map: ColumnMap) -> Iterator[str]:
     for key in dict.fromkeys([*meant, *(c.finding for c in column_map.findings.values())]):
         if not known_finding(key):
             yield unknown("finding", key, keys)
+    if not _known_encoding(column_map.encoding):
+        yield f"encoding {column_map.encoding!r} is none; Excel writes cp1252, utf-8-sig or utf-16"
+    if column_map.date_format and not is_spelling(column_map.date_format):
+        yield f'date_format {column_map.date_format!r} spells no date; such is "%d.%m.%Y"'
     both = sorted(set(column_map.columns) & set(column_map.constant))
     if both:
         yield f"columns and constant both name {first_few(both)}"
@@ -160,6 +180,14 @@ def _faults(column_map: ColumnMap) -> Iterator[str]:
     idle = sorted(set(column_map.values) - set(column_map.columns))
     if idle:
         yield f"values are given for {first_few(idle)}, which columns does not name"
+
+
+def _known_encoding(name: str) -> bool:
+    try:
+        codecs.lookup(name)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _describe(fault: ErrorDetails) -> str:
@@ -190,15 +218,15 @@ def read_mapped(folder: Path, column_map: ColumnMap) -> LabelTable:
     path = folder / column_map.table
     wanted = [*fields(column_map.image), *fields(column_map.patient), *column_map.findings]
     wanted += [*column_map.columns.values(), column_map.labels, column_map.labelled_by]
-    cells = read_columns(
-        path, list(dict.fromkeys(filter(None, wanted))), where=column_map.where or None
-    )
+    cells = _read(path, column_map, list(dict.fromkeys(filter(None, wanted))), column_map.where)
     notes: list[str] = []
     states = _states(path, column_map, cells, notes)
     columns: dict[str, NDArray[Any]] = {}
     for name, column in column_map.columns.items():
         spelt = _respelt(cells[column], column_map.values.get(name, {}))
-        columns[name] = tidy(path, name, spelt)
+        if name == "date":
+            spelt = told_dates(path, column, spelt, column_map.date_format)
+        columns[name] = tidy(path, name, _numbers(path, name, spelt, column_map.decimal))
     images = compose(column_map.image, cells)
     for name, value in column_map.constant.items():
         columns[name] = tidy(path, name, text([value] * len(images)))
@@ -207,12 +235,63 @@ def read_mapped(folder: Path, column_map: ColumnMap) -> LabelTable:
     for at, key in enumerate(keys):
         matrix[:, at] = states[key]
     table = one_row_an_image(
-        path.name, images, compose(column_map.patient, cells), (keys, matrix), columns
+        path.name, images, persons(column_map.patient, cells), (keys, matrix), columns
     )
     if len(table) < len(images):
-        notes.append(f"{len(images) - len(table):,} rows repeat another row: left out.")
+        twice = len(images) - len(table)
+        rows = "1 row repeats" if twice == 1 else f"{twice:,} rows repeat"
+        notes.append(f"{rows} another row: left out.")
     table = replace(table, notes=(*table.notes, *notes))
-    return table if column_map.boxes is None else _boxed(folder, column_map.boxes, table)
+    if column_map.boxes is None:
+        return table
+    return _boxed(folder, column_map, column_map.boxes, table)
+
+
+def _read(
+    path: Path, column_map: ColumnMap, wanted: list[str], where: Mapping[str, str] | None = None
+) -> dict[str, Text]:
+    try:
+        return read_columns(
+            path,
+            wanted,
+            where=where or None,
+            separator=column_map.delimiter,
+            encoding=column_map.encoding,
+        )
+    except LabelError as error:
+        mark = _other_delimiter(path, column_map)
+        if not mark:
+            raise
+        raise LabelError(
+            f"{path.name}: {column_map.delimiter!r} does not part its header, which holds "
+            f"{mark!r}: say delimiter = {json.dumps(mark)} in the column map."
+        ) from error
+
+
+def _other_delimiter(path: Path, column_map: ColumnMap) -> str:
+    """A character that parts the header where the map's does not; "" for none."""
+    if not path.is_file():
+        return ""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding=column_map.encoding, errors="replace") as file:
+        line = file.readline()
+    if column_map.delimiter in line:
+        return ""
+    return next((mark for mark in (";", "\t", ",") if mark in line), "")
+
+
+def _numbers(path: Path, name: str, cells: Text, decimal: str) -> Text:
+    """Cells of a column of numbers with a decimal point."""
+    if decimal == "." or name not in _NUMBERS:
+        return cells
+    values, inverse = coded(cells)
+    odd = [value for value in values.tolist() if "." in value]
+    if odd:
+        raise LabelError(
+            f"{path.name}: {first_few(odd)} cannot be taken for {name}: the map says decimal = "
+            '",", and a point is none.'
+        )
+    return text([value.replace(",", ".") for value in values.tolist()])[inverse]
 
 
 def _states(
@@ -223,7 +302,8 @@ def _states(
         says = _translated(column_map, cells[column_map.labels])
         silent = int((says == "").sum())
         if silent:
-            notes.append(f"{silent:,} rows name no finding: all findings are unmentioned there.")
+            rows = "1 row names" if silent == 1 else f"{silent:,} rows name"
+            notes.append(f"{rows} no finding: all findings are unmentioned there.")
         by_key = named(path, says, column_map.separator, {})
         matrix = with_kinds(tuple(by_key), np.column_stack([*by_key.values()])) if by_key else None
         if matrix is not None and column_map.labelled_by:
@@ -231,6 +311,13 @@ def _states(
         found = {key: matrix[:, at] for at, key in enumerate(by_key)} if matrix is not None else {}
     for column, meant in column_map.findings.items():
         meanings = {cell: State[state.upper()] for cell, state in meant.states.items()} or STATES
+        empty = sum(not cell.strip() for cell in cells[column]) if "" not in meanings else 0
+        if empty:
+            what = "1 cell is" if empty == 1 else f"{empty:,} cells are"
+            raise LabelError(
+                f"{path.name}, column {column!r}: {what} empty, and states says nothing of them: "
+                'add "" = "unmentioned", or "absent" where that is what an empty cell means.'
+            )
         own = stated(path, column, cells[column], meanings)
         if meant.finding in found:
             raise LabelError(f"{path.name}: two columns tell of {meant.finding}; name one of them.")
@@ -240,7 +327,7 @@ def _states(
 
 def _leave_open(states: NDArray[np.uint8], labellers: Text) -> None:
     """Set what a labeller never names to UNMENTIONED, in place."""
-    who, row = np.unique(labellers, return_inverse=True)
+    who, row = coded(labellers)
     for number in range(len(who)):
         rows = np.flatnonzero(row == number)
         theirs = states[rows]
@@ -251,7 +338,7 @@ def _leave_open(states: NDArray[np.uint8], labellers: Text) -> None:
 
 def _translated(column_map: ColumnMap, cells: Text) -> Text:
     """Cells with labels in the vocabulary's spelling; "" where a row says nothing."""
-    values, inverse = np.unique(cells, return_inverse=True)
+    values, inverse = coded(cells)
     made = []
     for value in values.tolist():
         labels = [part.strip() for part in value.split(column_map.separator) if part.strip()]
@@ -275,16 +362,19 @@ def _respelt(cells: Text, spellings: Mapping[str, str]) -> Text:
     return made
 
 
-def _boxed(folder: Path, box_columns: BoxColumns, table: LabelTable) -> LabelTable:
+def _boxed(
+    folder: Path, column_map: ColumnMap, box_columns: BoxColumns, table: LabelTable
+) -> LabelTable:
     path = folder / box_columns.table
-    cells = read_columns(path, [box_columns.image, box_columns.finding, *box_columns.box])
+    cells = _read(path, column_map, [box_columns.image, box_columns.finding, *box_columns.box])
     row_of = {image: row for row, image in enumerate(table.images.tolist())}
     at = np.array([row_of.get(image, -1) for image in cells[box_columns.image].tolist()], np.int64)
     lost = sorted(set(cells[box_columns.image][at < 0].tolist()))
     if lost:
         raise LabelError(f"{path.name}: {len(lost)} images have no row: {first_few(lost)}.")
     try:
-        corners = [cells[name].astype(np.float64) for name in box_columns.box]
+        told = [_numbers(path, "width_px", cells[n], column_map.decimal) for n in box_columns.box]
+        corners = [values.astype(np.float64) for values in told]
         keys = [from_label(label).key for label in cells[box_columns.finding].tolist()]
     except (ValueError, UnknownName) as error:
         raise LabelError(f"{path.name}: {error}.") from error

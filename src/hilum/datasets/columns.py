@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hilum.datasets.source import read_columns
 from hilum.domain import LabelTable, State, all_findings, from_label
-from hilum.domain.labels import COLUMNS, VALUES
-from hilum.domain.text import Text, first_few, repeated, text
+from hilum.domain.labels import COLUMNS, UNKNOWN, VALUES, column_of
+from hilum.domain.text import Text, coded, first_few, repeated, text
 from hilum.errors import LabelError, UnknownName
 
 _BRACES = re.compile(r"\{([^{}]+)\}")
@@ -159,7 +159,8 @@ def named(
     Raises:
         LabelError: labels outside the vocabulary, with the number of rows of the first few.
     """
-    values, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
+    values, inverse = coded(cells)
+    counts = np.bincount(inverse, minlength=len(values))
     present: dict[str, list[int]] = {}  # key → places in values
     unknown: dict[str, int] = {}  # label → rows
     for at, value in enumerate(values.tolist()):
@@ -200,7 +201,7 @@ def stated(path: Path, column: str, cells: Text, states: Mapping[str, State]) ->
     for cell, state in states.items():
         found[cells == cell] = state
     left = np.flatnonzero(found == _OPEN)
-    values, inverse = np.unique(cells[left], return_inverse=True)
+    values, inverse = coded(cells[left])
     odd = [value for value in values.tolist() if value.strip() not in states]
     if odd:
         raise LabelError(
@@ -224,7 +225,7 @@ def tidy(path: Path, name: str, cells: Text) -> NDArray[Any]:
     """
     if name not in COLUMNS:
         return cells
-    values, inverse = np.unique(cells, return_inverse=True)
+    values, inverse = coded(cells)
     bring: Callable[[str], Any] = _spelling(name) if name in VALUES else _number(name)
     brought, odd = [], []
     for value in values.tolist():
@@ -236,8 +237,7 @@ def tidy(path: Path, name: str, cells: Text) -> NDArray[Any]:
         raise LabelError(
             f"{path.name}: {first_few(odd)} cannot be taken for {name} ({COLUMNS[name][1]})."
         )
-    array = np.array(brought, COLUMNS[name][0])
-    return array[inverse]
+    return column_of(name, brought)[inverse]
 
 
 def _spelling(name: str) -> Callable[[str], str]:
@@ -246,18 +246,16 @@ def _spelling(name: str) -> Callable[[str], str]:
 
 
 def _number(name: str) -> Callable[[str], Any]:
-    kind = COLUMNS[name][0].kind
-    if kind == "T":
+    if name not in UNKNOWN:
         return str
-    unknown = np.nan if kind == "f" else (-1 if name == "visit" else 0)
 
     def bring(value: str) -> Any:
         if value.casefold() in {"", "nan", "na", "none"}:
-            return unknown
+            return UNKNOWN[name]
         number = float(value)
-        if not np.isfinite(number) or (kind == "i" and number != int(number)):
+        if not np.isfinite(number):
             raise ValueError(value)
-        return number if kind == "f" else int(number)
+        return number
 
     return bring
 
@@ -281,13 +279,15 @@ def one_row_an_image(
             rows = first_few((lacking + 2).tolist(), quoted=False)
             raise LabelError(f"{name}: {len(lacking)} rows name no {what}: rows {rows}.")
     if repeated(images):
-        values, first, inverse = np.unique(images, return_index=True, return_inverse=True)
+        values, inverse = coded(images)
+        first = np.full(len(values), len(images))
+        np.minimum.at(first, inverse, np.arange(len(images)))
         same = (states == states[first][inverse]).all(1) & (patients == patients[first][inverse])
         for column in columns.values():
             theirs = column[first][inverse]
             same &= (column == theirs) | ((column != column) & (theirs != theirs))  # noqa: PLR0124
         if not same.all():
-            odd = np.unique(images[~same]).tolist()
+            odd = sorted(set(images[~same]))
             raise LabelError(f"{name}: rows of {len(odd)} images disagree: {first_few(odd)}.")
         keep = np.sort(first)
         images, patients, states = images[keep], patients[keep], states[keep]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hilum.domain import LabelTable
-from hilum.domain.text import first_few, text
+from hilum.domain.text import first_few, repeated, text
 from hilum.errors import LabelError, RunError
 
 
@@ -123,7 +124,11 @@ class Files:
 
 
 def find_images(table: LabelTable, folder: Path) -> Files:
-    """Find the files of a table: by their path below the folder, else by their name alone.
+    """Find the files of a table: by their paths below the folder, else all by their names alone.
+
+    Names alone are looked for only where no path of the table leads to a file, and a name finds
+    one only if it stands once in the table and once below the folder, so that no row gets the
+    picture of another. Linked folders are followed.
 
     Args:
         table: of labels.
@@ -134,28 +139,46 @@ def find_images(table: LabelTable, folder: Path) -> Files:
     """
     if not folder.is_dir():
         raise RunError(f"There is no folder {folder} with images.")
-    below, by_name = _walk(folder)
     names = table.images.tolist()
-    found = [below.get(name) or by_name.get(Path(name).name) for name in names]
+    found = _only_once([posixpath.normpath(name) for name in names], lambda n: _below(folder, n))
+    if names and not any(found):
+        by_name = _by_name(folder)
+        found = _only_once([name.rpartition("/")[2] for name in names], by_name.get)
     missing = sum(path is None for path in found)
-    if missing == len(found):
+    if names and missing == len(found):
         raise RunError(
             f"None of the {len(found):,} images of the table lies in {folder}: {names[0]!r} is "
-            f"looked for there, or a file of that name in a folder below. Give the folder that the "
-            f"paths in the table start from."
+            f"looked for there, or a file of that name alone in a folder below. Give the folder "
+            f"that the paths in the table start from."
         )
     return Files(tuple(found), missing)
 
 
-def _walk(folder: Path) -> tuple[dict[str, Path], dict[str, Path | None]]:
-    """Files below a folder: by relative path, and by name where that is one file's alone."""
-    below: dict[str, Path] = {}
+def _only_once(names: list[str], place: Callable[[str], Path | None]) -> list[Path | None]:
+    """The file of each name; none where two rows would get the same."""
+    twice = set(repeated(names))
+    return [None if name in twice else place(name) for name in names]
+
+
+def _below(folder: Path, name: str) -> Path | None:
+    if name.startswith(("/", "../")):
+        return None
+    path = folder / name
+    return path if path.is_file() else None
+
+
+def _by_name(folder: Path) -> dict[str, Path | None]:
+    """Files below a folder, by name: None where several have it."""
     by_name: dict[str, Path | None] = {}
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    visited: set[tuple[int, int]] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
         place = Path(root)
+        status = place.stat()
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
-            path = place / name
-            below[path.relative_to(folder).as_posix()] = path
-            by_name[name] = None if name in by_name else path
-    return below, by_name
+            by_name[name] = None if name in by_name else place / name
+    return by_name

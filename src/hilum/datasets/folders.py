@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.datasets.columns import SPELLINGS
 from hilum.datasets.kinds import with_kinds
+from hilum.datasets.persons import person
 from hilum.domain import LabelTable, State, all_findings, from_label
 from hilum.domain.findings import finding
 from hilum.domain.text import first_few, text
@@ -61,7 +62,7 @@ def read_folders(
     kept = [path for path in files if keys[path.parts[depth]] is not None]
     notes = []
     if len(kept) < len(files):
-        notes.append(f"{len(files) - len(kept):,} images of classes that are left out.")
+        notes.append(f"{_many(len(files) - len(kept), 'image')} of classes that are left out.")
     if not kept:
         raise LabelError(f"{folder}: all classes are left out.")
     found = [keys[path.parts[depth]] for path in kept]
@@ -71,8 +72,8 @@ def read_folders(
     patients, unknown = _patients(kept, pattern)
     if unknown:
         notes.append(
-            f"PATIENTS ARE NOT KNOWN of {unknown:,} images: each counts as a patient of its own, "
-            "and a split may put pictures of one person on both sides. If file names tell the "
+            f"PATIENTS ARE NOT KNOWN of {_many(unknown, 'image')}: each counts as a patient of its "
+            "own, and a split may put pictures of one person on both sides. If file names tell the "
             r"person, give --patient-pattern, such as '(person\d+)_'."
         )
     columns = {"class": text([path.parts[depth] for path in kept])}
@@ -147,7 +148,7 @@ def _patients(files: list[Path], pattern: re.Pattern[str] | None) -> tuple[list[
     patients, unknown = [], 0
     for path in files:
         match = pattern.search(path.name) if pattern else None
-        patient = match[1 if match.re.groups else 0] if match else ""
+        patient = person(match[1 if match.re.groups else 0] or "") if match else ""
         unknown += not patient
         patients.append(patient or path.as_posix())
     return patients, unknown
@@ -160,4 +161,9 @@ def _leaks(patients: list[str], parts: list[str]) -> list[str]:
     both = sum(len(several) > 1 for several in part_of.values())
     if not both:
         return []
-    return [f"{both:,} patients stand in two parts of the publisher's split: make another."]
+    stand = "patient stands" if both == 1 else "patients stand"
+    return [f"{both:,} {stand} in two parts of the publisher's split: make another."]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,13 @@ class How:
         options: all that decides it: shares, seed, what is spread.
         duplicates: how near-duplicate pictures were treated: "not searched", "none between parts",
             "kept together".
+        compared: images whose pictures were compared.
     """
 
     method: str
     options: Mapping[str, Any]
     duplicates: str
+    compared: int = 0
 
 
 def check_free(folder: Path) -> None:
@@ -47,6 +50,26 @@ def check_free(folder: Path) -> None:
         raise LabelError(f"{folder} is a file; choose a folder for the split.")
     if any(folder.glob(f"**/{FACTS}")):
         raise LabelError(f"{folder} holds a split already; choose another folder.")
+
+
+def folder_names(values: Iterable[str]) -> dict[str, str]:
+    """Value → a name for its folder: letters, digits, "-", "_" and "." alone, no two alike.
+
+    Example:
+        >>> folder_names(["ward 1", "ward/1", "../x"])
+        {'ward 1': 'ward_1', 'ward/1': 'ward_1-2', '../x': '_x'}
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for value in values:
+        name = plain = re.sub(r"[^\w.-]+", "_", value).lstrip(".")[:60] or "_"
+        number = 1
+        while name.casefold() in taken:  # some file systems do not tell "A" from "a"
+            number += 1
+            name = f"{plain}-{number}"
+        taken.add(name.casefold())
+        names[value] = name
+    return names
 
 
 def save_split(split: Split, table: LabelTable, how: How, folder: Path) -> None:
@@ -79,7 +102,11 @@ def save_split(split: Split, table: LabelTable, how: How, folder: Path) -> None:
         "table_digest": table.digest(),
         "method": how.method,
         "options": dict(how.options),
-        "duplicates": how.duplicates,
+        "duplicates": {
+            "treated": how.duplicates,
+            "compared": how.compared,
+            "not_compared": len(table) - how.compared,
+        },
         "parts": {part: summary(table, rows) for part, rows in split.parts.items()},
         "left_out": int((parts == "").sum()),
     }

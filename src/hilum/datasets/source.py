@@ -27,6 +27,7 @@ def read_columns(
     skip: int = 0,
     header: Sequence[str] | None = None,
     separator: str = ",",
+    encoding: str = "utf-8-sig",
 ) -> dict[str, Text]:
     """Read columns of a CSV, as they are written.
 
@@ -37,17 +38,17 @@ def read_columns(
         skip: lines before the header.
         header: names of the columns, for a file without a header.
         separator: between cells.
+        encoding: of the file.
 
     Returns:
         Column → text [rows], in the order of ``wanted``.
 
     Raises:
-        LabelError: no such file, no UTF-8, a column is missing, a row is short or long, or no row
-            is left.
+        LabelError: no such file, another encoding, a column is missing or stands twice, a row is
+            short or long, or no row is left.
     """
-    cells = stacked(
-        read_pieces(path, wanted, where=where, skip=skip, header=header, separator=separator)
-    )
+    how = {"skip": skip, "header": header, "separator": separator, "encoding": encoding}
+    cells = stacked(read_pieces(path, wanted, where=where, **how))
     if not len(next(iter(cells.values()), ())):
         raise LabelError(
             f"{path.name}: no row has {dict(where)}." if where else f"{path.name} holds no row."
@@ -72,6 +73,7 @@ def read_pieces(
     skip: int = 0,
     header: Sequence[str] | None = None,
     separator: str = ",",
+    encoding: str = "utf-8-sig",
 ) -> Iterator[dict[str, Text]]:
     """The same as :func:`read_columns`, some ten thousand rows at a time."""
     where = where or {}
@@ -79,17 +81,23 @@ def read_pieces(
         raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        with opened(path, "rt", encoding=encoding, newline="") as file:
             rows = csv.reader(islice(file, skip, None), delimiter=separator, strict=True)
             names = list(header or next(rows, []))
-            _check_header(path, names, [*(wanted or ()), *where])
             chosen = list(wanted or filter(None, names))
+            _check_header(path, names, [*chosen, *where])
+            kept = {name: _Kept() for name in chosen}
             for piece in _pieces(path, rows, names, chosen, where, skip):
-                yield {name: text(cells) for name, cells in piece.items()}
+                yield {name: text(kept[name].once(cells)) for name, cells in piece.items()}
     except UnicodeDecodeError as error:
-        raise LabelError(f"{path.name} is not UTF-8 ({error.reason}); save it as UTF-8.") from error
+        what = "UTF-8" if encoding == "utf-8-sig" else encoding
+        raise LabelError(
+            f"{path.name} is not {what} ({error.reason}); save it as UTF-8."
+        ) from error
     except (csv.Error, gzip.BadGzipFile, EOFError) as error:
-        raise LabelError(f"{path.name} is damaged or no CSV: {error}.") from error
+        raise LabelError(f"{path.name} is damaged or no CSV: {error}.{_other(path)}") from error
+    except OSError as error:
+        raise LabelError(f"{path.name} cannot be read: {error.strerror or error}.") from error
 
 
 def read_header(path: Path, *, separator: str = ",") -> list[str]:
@@ -113,10 +121,45 @@ def read_header(path: Path, *, separator: str = ",") -> list[str]:
     return names
 
 
+class _Kept:
+    """Keeps one of equal cells, as long as there are many of them."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, str] = {}
+        self._seen = 0
+
+    def once(self, cells: Sequence[str]) -> Sequence[str]:
+        """The cells, equal ones of this and earlier calls as one string."""
+        self._seen += len(cells)
+        if 2 * len(self._cells) > self._seen > PIECE:
+            self._cells = {}  # hardly any cell stands twice
+            return cells
+        keep = self._cells.setdefault
+        return [keep(cell, cell) for cell in cells]
+
+
 def _check_header(path: Path, names: list[str], wanted: list[str]) -> None:
     absent = sorted(set(wanted) - set(names))
     if absent:
-        raise LabelError(f"{path.name} lacks {absent}; it has {names}.")
+        hint = _other(path) if len(names) == 1 else ""
+        raise LabelError(f"{path.name} lacks {absent}; it has {names}.{hint}")
+    twice = sorted({name for name in wanted if names.count(name) > 1})
+    if twice:
+        raise LabelError(f"{path.name}: columns {twice} stand twice in the header; rename them.")
+
+
+def _other(path: Path) -> str:
+    """A hint where the first line looks as if another character parted its cells."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opened(path, "rt", encoding="latin-1") as file:
+            line = file.readline()
+    except (OSError, EOFError):
+        return ""
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        if line.count(mark) > line.count(","):
+            return f" Its cells look parted by {word}, not commas."
+    return ""
 
 
 def _pieces(

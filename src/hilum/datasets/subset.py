@@ -14,20 +14,22 @@ from hilum.domain.text import first_few
 from hilum.errors import LabelError
 
 NO_FINDING = "no_finding"
-"""The class of images on which no finding of the table is present."""
+"""The class of images on which no finding of the table is present; see :func:`classes`."""
 
 
 def classes(table: LabelTable) -> dict[str, NDArray[np.int64]]:
     """Rows by class: each finding, and images without any.
 
     Returns:
-        Key → rows on which it is PRESENT; "no_finding" → rows on which every finding is ABSENT, or
-        on which the table says so itself. A class may be empty.
+        Key → rows on which it is PRESENT; "no_finding" → rows on which no finding is PRESENT or
+        UNCERTAIN and at least one is ABSENT, unless the table has that finding itself; left out
+        where there is no such row. Another class may be empty.
     """
     present = table.states == State.PRESENT
     found = {key: np.flatnonzero(present[:, at]) for at, key in enumerate(table.findings)}
     if NO_FINDING not in found and table.findings:
-        healthy = np.flatnonzero((table.states == State.ABSENT).all(1))
+        maybe = ((table.states == State.PRESENT) | (table.states == State.UNCERTAIN)).any(1)
+        healthy = np.flatnonzero(~maybe & (table.states == State.ABSENT).any(1))
         found |= {NO_FINDING: healthy} if len(healthy) else {}
     return found
 
@@ -49,9 +51,11 @@ def balanced(
         Rows, rising.
 
     Raises:
-        LabelError: a finding is present on no image.
+        LabelError: no findings, or a finding that is present on no image.
     """
     rows = classes(table)
+    if not rows:
+        raise LabelError("The table has no findings: there are no classes to balance.")
     empty = [key for key, found in rows.items() if not len(found)]
     if empty:
         raise LabelError(
@@ -78,9 +82,12 @@ def proportional(
         leave room, it is filled from images of no named class, and then from any.
 
     Raises:
-        LabelError: a share that is no share, a class that is not there or too small, more images
-            wished than there are, or findings that come together so that the shares cannot be had.
+        LabelError: no share, or one that is no share, a class that is not there or too small, more
+            images wished than there are, or findings that come together so that the shares cannot
+            be had.
     """
+    if not shares or number < 1:
+        raise LabelError(f"wanted are shares of classes and images; got {dict(shares)}, {number}")
     odd = {key: share for key, share in shares.items() if not 0.0 <= share <= 1.0}
     if odd:
         raise LabelError(f"shares must lie in [0, 1], got {odd}")
@@ -141,8 +148,10 @@ def at_least(table: LabelTable, number: int) -> LabelTable:
     """The table without findings that are present on fewer than ``number`` images.
 
     Raises:
-        LabelError: no finding is left.
+        LabelError: no finding is left, or there was none.
     """
+    if not table.findings:
+        raise LabelError("The table has no findings, so none is present on enough images.")
     counts = (table.states == State.PRESENT).sum(0).tolist()
     kept = tuple(k for k, count in zip(table.findings, counts, strict=True) if count >= number)
     if not kept:

@@ -13,6 +13,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,10 @@ from hilum.datasets.columns import STATES, one_row_an_image, stated, tidy
 from hilum.datasets.source import read_pieces, stacked
 from hilum.domain import LabelTable, State
 from hilum.domain.boxes import Boxes
-from hilum.domain.findings import finding, known_finding
-from hilum.domain.labels import COLUMNS
-from hilum.domain.text import Text, first_few, text
-from hilum.errors import LabelError, MissingExtra
+from hilum.domain.findings import all_findings, finding, known_finding
+from hilum.domain.labels import COLUMNS, UNKNOWN, column_of
+from hilum.domain.text import Text, first_few, repeated, text
+from hilum.errors import LabelError, MissingExtra, RunError
 
 PIECE = 50_000
 """Rows written at a time."""
@@ -54,6 +55,7 @@ def load(path: Path) -> LabelTable:
             f"{path.name} is no table that Hilum saved: it lacks 'image' or 'patient'; it has "
             f"{first_few(cells)}. Make one with `hilum datasets table` and a column map."
         )
+    _check_spelling(path, cells)
     keys = tuple(name for name in cells if known_finding(name))
     states = np.zeros((len(cells["image"]), len(keys)), np.uint8)
     for at, key in enumerate(keys):
@@ -68,6 +70,24 @@ def load(path: Path) -> LabelTable:
     return with_boxes(table, _parse_boxes(path, cells["boxes"]))
 
 
+def _check_spelling(path: Path, cells: Mapping[str, NDArray[Any]]) -> None:
+    """See that no column of states is taken for text because its name is written otherwise."""
+    keys = {folded: row.key for row in all_findings() for folded in (row.key, row.label.casefold())}
+    for name, values in cells.items():
+        if name in COLUMNS or known_finding(name) or values.dtype.kind != "O":
+            continue
+        kinds = set(values[:PIECE])
+        if not {"0", "1"} & kinds or not kinds <= set(STATES):
+            continue
+        folded = name.strip().casefold().replace(" ", "_")
+        near = [folded] if folded in keys else get_close_matches(folded, keys, 1, 0.85)
+        if near:
+            raise LabelError(
+                f"{path.name}: column {name!r} holds states, but no finding is called so; write "
+                f"{keys[near[0]]!r}, or give the column another name."
+            )
+
+
 def with_boxes(table: LabelTable, boxes: Boxes) -> LabelTable:
     """The table with boxes.
 
@@ -75,7 +95,7 @@ def with_boxes(table: LabelTable, boxes: Boxes) -> LabelTable:
         LabelError: boxes of findings outside the vocabulary, or outside their image where its size
             is known.
     """
-    for key in np.unique(boxes.finding).tolist():
+    for key in sorted(set(boxes.finding)):
         finding(key)
     if {"width_px", "height_px"} <= set(table.columns):
         out = boxes.outside(table.columns["width_px"], table.columns["height_px"])
@@ -100,7 +120,8 @@ def save(table: LabelTable, path: Path) -> None:
         path: .csv or .parquet; the folder must exist.
 
     Raises:
-        LabelError: another ending.
+        LabelError: another ending, or a name with a carriage return in it.
+        RunError: it cannot be written.
         MissingExtra: Parquet without pyarrow.
     """
     write: Mapping[str, Callable[[LabelTable, Path], None]] = {
@@ -109,10 +130,14 @@ def save(table: LabelTable, path: Path) -> None:
     }
     if path.suffix not in write:
         raise LabelError(f"A label table is saved as .csv or .parquet, not {path.name!r}.")
+    if not path.parent.is_dir():
+        raise RunError(f"No folder {path.parent} for {path.name}.")
     partial = path.with_name(f".{path.name}.partial")
     try:
         write[path.suffix](table, partial)
         partial.replace(path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -124,6 +149,9 @@ def _write_csv(table: LabelTable, path: Path) -> None:
             cells = dict(_cells(table, slice(start, start + PIECE)))
             if start == 0:
                 rows.writerow(cells)
+            for name, values in cells.items():
+                if any("\r" in cell for cell in values):
+                    raise LabelError(f"Column {name!r} holds a carriage return; remove it.")
             rows.writerows(zip(*(v.tolist() for v in cells.values()), strict=True))
         file.flush()
         os.fsync(file.fileno())
@@ -147,16 +175,13 @@ def _column_order(name: str) -> tuple[int, str]:
 
 
 def _as_text(name: str, values: NDArray[Any]) -> Text:
-    if values.dtype.kind == "T":
+    if values.dtype.kind == "O":
         return values
-    unknown = np.isnan(values) if values.dtype.kind == "f" else values == _UNKNOWN[name]
+    unknown = np.isnan(values) if values.dtype.kind == "f" else values == UNKNOWN[name]
     kinds, inverse = np.unique(values, return_inverse=True)
     written = text([np.format_float_positional(value, trim="-") for value in kinds])[inverse]
     written[unknown] = ""
     return written
-
-
-_UNKNOWN = {"visit": -1, "width_px": 0, "height_px": 0}
 
 
 def _boxes_as_text(boxes: Boxes, rows: range) -> Text:
@@ -224,7 +249,7 @@ def _typed(pa: Any, name: str, cells: Text) -> Any:
     """Cells as other programs expect them: numbers as numbers, and null where nothing is said."""
     if known_finding(name):
         kind, number = pa.int8(), int
-    elif name in COLUMNS and COLUMNS[name][0].kind != "T":
+    elif name in UNKNOWN:
         number = float if COLUMNS[name][0].kind == "f" else int
         kind = pa.float32() if number is float else pa.int32()
     else:
@@ -248,29 +273,33 @@ def _read_parquet(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
         raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
     try:
         with parquet.ParquetFile(path) as file:
-            for piece in file.iter_batches(PIECE):
-                yield {
-                    name: _from_arrow(pa, path, name, piece.column(name))
-                    for name in piece.schema.names
-                }
-    except pa.ArrowInvalid as error:
+            names = [n for n in file.schema_arrow.names if not n.startswith("__index_level_")]
+            twice = repeated(names)
+            if twice:
+                raise LabelError(f"{path.name}: columns {twice} stand twice; rename them.")
+            for piece in file.iter_batches(PIECE, columns=names):
+                yield {n: _from_arrow(pa, path, n, piece.column(n)) for n in names}
+    except (pa.ArrowException, OSError) as error:
         raise LabelError(f"{path.name} is damaged or no Parquet file.") from error
 
 
 def _from_arrow(pa: Any, path: Path, name: str, values: Any) -> NDArray[Any]:
     """A column of a Parquet file as the table holds it, numbers without a way round by text."""
+    if pa.types.is_nested(values.type) or pa.types.is_binary(values.type):
+        raise LabelError(f"{path.name}, column {name!r}: {values.type} is neither text nor number.")
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.int8())
     numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
     if numeric and known_finding(name):
         numbers = values.cast(pa.float64()).to_numpy(zero_copy_only=False)
         states = np.full(len(numbers), State.UNMENTIONED, np.uint8)
         for number, state in ((0, State.ABSENT), (1, State.PRESENT), (-1, State.UNCERTAIN)):
             states[numbers == number] = state
-        if (np.isfinite(numbers) & (states == State.UNMENTIONED)).any():
+        if (~np.isnan(numbers) & (states == State.UNMENTIONED)).any():
             raise LabelError(f"{path.name}, column {name!r}: states are 1, 0, -1 or null.")
         return states
-    if numeric and name in COLUMNS and COLUMNS[name][0].kind != "T":
-        unknown = _UNKNOWN.get(name, np.nan)
-        return values.fill_null(unknown).to_numpy(zero_copy_only=False).astype(COLUMNS[name][0])
-    coded = values.cast(pa.string()).fill_null("").dictionary_encode()
-    brought = _brought(path, name, text(coded.dictionary.to_pylist()))
-    return brought[coded.indices.to_numpy()]
+    if numeric and name in UNKNOWN:
+        return column_of(name, values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    kinds = values.cast(pa.string()).fill_null("").dictionary_encode()
+    brought = _brought(path, name, text(kinds.dictionary.to_pylist()))
+    return brought[kinds.indices.to_numpy()]

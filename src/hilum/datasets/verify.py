@@ -52,12 +52,13 @@ class Verification:
     outside: tuple[str, ...]
 
     def sound(self, *, images: bool) -> bool:
-        """Whether nothing differs.
+        """Whether there are published numbers, and nothing differs.
 
         Args:
             images: whether a missing image file is a difference; without, labels alone count.
         """
-        labels = all(count.same for count in self.counts) and not self.empty and not self.outside
+        same = bool(self.counts) and all(count.same for count in self.counts)
+        labels = same and not self.empty and not self.outside
         return labels and not (images and self.missing)
 
 

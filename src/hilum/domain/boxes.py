@@ -86,6 +86,16 @@ class Boxes:
         kept = images[self.row]
         return Boxes(self.row[kept], self.finding[kept], self.xywh[kept], self.annotated & images)
 
+    def scaled(self, across: NDArray[np.float64], down: NDArray[np.float64]) -> Boxes:
+        """The boxes on images of another size.
+
+        Args:
+            across: float64 [images], new width over old, above 0.
+            down: the same of the height.
+        """
+        factors = np.stack([across, down, across, down], axis=1)[self.row]
+        return Boxes(self.row, self.finding, self.xywh * factors, self.annotated)
+
     def outside(
         self, width_px: NDArray[np.int32], height_px: NDArray[np.int32], *, slack_px: float = 1.0
     ) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hilum.domain.boxes import Boxes
 from hilum.domain.findings import known_finding
-from hilum.domain.text import Text, first_few, repeated, text
+from hilum.domain.text import Text, coded, first_few, repeated, text
 from hilum.errors import LabelError, LeakError
 
 
@@ -46,7 +46,7 @@ class Policy:
                 raise LabelError(f"a policy's target must lie in [0, 1], got {value!r}")
 
 
-_TEXT = cast("np.dtype[Any]", np.dtypes.StringDType())
+_TEXT: np.dtype[Any] = np.dtype(object)
 
 COLUMNS: Mapping[str, tuple[np.dtype[Any], str]] = {
     "study": (_TEXT, "the examination; several images may belong to one"),
@@ -65,6 +65,11 @@ COLUMNS: Mapping[str, tuple[np.dtype[Any], str]] = {
 }
 """Columns with one meaning in every table: type and meaning; other columns are text."""
 
+UNKNOWN: Mapping[str, float] = {
+    "age_years": np.nan, "days": np.nan, "visit": -1, "width_px": 0, "height_px": 0,
+}  # fmt: skip
+"""What stands for "unknown" in columns of numbers."""
+
 VALUES = {"view": {"PA", "AP", "lateral", "other", ""}, "sex": {"F", "M", "O", ""},
           "split": {"train", "tune", "test", ""}}  # fmt: skip
 """The values that columns of few values may hold; "" is unknown."""
@@ -74,13 +79,15 @@ VALUES = {"view": {"PA", "AP", "lateral", "other", ""}, "sex": {"F", "M", "O", "
 class LabelTable:
     """Images with their labels and the facts that splitting and exploring need; a row an image.
 
-    Columns may be given as any sequence; they are kept as read-only arrays.
+    Columns may be given as any sequence. They are kept as read-only arrays: copied, unless nobody
+    can write to what was given.
 
     Attributes:
         images: paths or names, unique.
         findings: keys of findings, one a column of ``states``.
         states: uint8 [images, findings], values of :class:`State`.
-        patients: who the image is of, one an image; the unit that no split may share.
+        patients: who the image is of, one an image, without blanks around; the unit that no split
+            may share.
         columns: other columns by name, one value an image; those of :data:`COLUMNS` have the type
             stated there, all others are text.
         boxes: boxes drawn by readers; None where the source draws none.
@@ -96,15 +103,15 @@ class LabelTable:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "images", text(self.images))
-        object.__setattr__(self, "patients", text(self.patients))
-        columns = {name: _column(name, values) for name, values in self.columns.items()}
+        object.__setattr__(self, "images", _kept(text(self.images)))
+        patients = text(p.strip() for p in text(self.patients))  # "p1 " is p1: else splits leak
+        object.__setattr__(self, "patients", _kept(patients))
+        object.__setattr__(self, "states", _kept(np.asarray(self.states)))
+        columns = {n: _kept(column_of(n, values)) for n, values in self.columns.items()}
         object.__setattr__(self, "columns", columns)
         self._check_shapes()
         self._check_images()
         self._check_columns()
-        for values in (self.images, self.patients, self.states, *columns.values()):
-            values.flags.writeable = False
 
     def _check_shapes(self) -> None:
         n, f = len(self.images), len(self.findings)
@@ -139,7 +146,7 @@ class LabelTable:
             if known_finding(name) or name in RESERVED:
                 raise LabelError(f"column {name!r} has the name of a finding or of a fixed column")
             if name in VALUES:
-                odd = sorted(set(np.unique(values).tolist()) - VALUES[name])
+                odd = sorted(set(values) - VALUES[name])
                 if odd:
                     known = sorted(VALUES[name] - {""})
                     raise LabelError(f"column {name!r} holds {first_few(odd)}; known: {known}")
@@ -181,10 +188,12 @@ class LabelTable:
 
     def rows(self, index: Sequence[int] | NDArray[np.integer]) -> LabelTable:
         """The table of those rows, in that order."""
+        if np.asarray(index).dtype == np.bool_:
+            raise LabelError("rows are taken by their numbers; got a mask: use np.flatnonzero")
         at = np.asarray(index, np.int64)
-        return LabelTable(
+        return replace(
+            self,
             images=self.images[at],
-            findings=self.findings,
             states=self.states[at],
             patients=self.patients[at],
             columns={name: values[at] for name, values in self.columns.items()},
@@ -225,7 +234,7 @@ class LabelTable:
 
     def digest(self) -> str:
         """SHA-256 of images, patients and states, whatever the order of the rows."""
-        order = np.argsort(self.images)
+        order = sorted(range(len(self)), key=self.images.__getitem__)
         sha = hashlib.sha256("\n".join(self.findings).encode())
         for values in (self.images, self.patients):
             sha.update("\n".join(["", *values[order].tolist()]).encode())
@@ -237,11 +246,49 @@ RESERVED = {"image", "patient", "boxes"}
 """Names of columns that a saved table holds besides ``columns`` and findings."""
 
 
-def _column(name: str, values: Iterable[Any]) -> NDArray[Any]:
-    if name not in COLUMNS or COLUMNS[name][0].kind == "T":
+def column_of(name: str, values: Iterable[Any]) -> NDArray[Any]:
+    """Values as the column of that name holds them.
+
+    Args:
+        name: of the column; one of :data:`COLUMNS` has the type stated there, others are text.
+        values: of any type that means the same; NaN is unknown.
+
+    Raises:
+        LabelError: numbers that are not finite, not whole, negative or too large for the column.
+    """
+    if name not in UNKNOWN:
         return text(values)
+    kind, unknown = COLUMNS[name][0], UNKNOWN[name]
     held = cast("NDArray[Any]", values) if isinstance(values, np.ndarray) else list(values)
-    return np.asarray(held, dtype=COLUMNS[name][0])[...]
+    given = np.asarray(held)
+    if given.dtype == kind and kind.kind == "f":
+        numbers = given
+    else:
+        numbers = given.astype(np.float64)
+        numbers = np.where(np.isnan(numbers), unknown, numbers)
+    bad = np.isinf(numbers) | (np.abs(numbers) > np.iinfo(np.int32).max)
+    if kind.kind == "i":
+        bad |= (numbers != np.trunc(numbers)) | (numbers < unknown)
+    if bad.any():
+        whole = "whole numbers" if kind.kind == "i" else "numbers"
+        least = f" from {unknown:g}" if kind.kind == "i" else ""
+        raise LabelError(
+            f"column {name!r} holds {whole}{least}; {int(bad.sum())} values are none: "
+            f"{first_few(given[bad].tolist())}"
+        )
+    return numbers.astype(kind, copy=False)
+
+
+def _kept(values: NDArray[Any]) -> NDArray[Any]:
+    """The array, or a copy of it where somebody could still write to it."""
+    held: Any = values
+    while isinstance(held, np.ndarray):
+        if held.flags.writeable:
+            values = values.copy()
+            break
+        held = cast("Any", held).base
+    values.flags.writeable = False
+    return values
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -265,7 +312,7 @@ class Split:
                 first few.
         """
         index = {part: np.asarray(rows, np.int64) for part, rows in parts.items()}
-        _, patient = np.unique(table.patients, return_inverse=True)
+        _, patient = coded(table.patients)
         part_of = np.full(int(patient.max(initial=-1)) + 1, -1)
         example = np.zeros(len(part_of), np.int64)
         names, leaks = list(index), dict[int, str]()
@@ -285,6 +332,6 @@ class Split:
         for part in sorted(index):
             if len(np.unique(index[part])) != len(index[part]):
                 raise LeakError(f"part {part!r} of the split holds an image twice")
-            images = np.sort(table.images[index[part]]).tolist()
+            images = sorted(table.images[index[part]])
             sha.update("\n".join([part, *images, ""]).encode())
         return cls(index, sha.hexdigest())

@@ -1,4 +1,4 @@
-"""Columns of text, held compactly, and what error messages quote of them."""
+"""Columns of text, and what error messages quote of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Text = NDArray[Any]
-"""A column of text: one dimension, numpy's variable-width strings (16 bytes a short value)."""
-
-_KIND = np.dtypes.StringDType()
+"""A column of text: one dimension, Python strings in an object array. (numpy's variable-width
+strings would be smaller; sorting them ends the process in numpy 2.4.)"""
 
 FEW = 5
 """Offenders that a message names before it counts the rest."""
@@ -26,21 +25,43 @@ def text(values: Iterable[Any]) -> Text:
     """
     if isinstance(values, np.ndarray):
         held = cast("Text", values)
-        return held[...] if held.dtype == _KIND else held.astype(_KIND)
-    return np.array(list(values), dtype=_KIND)
+        return held if held.dtype == object else held.astype(str).astype(object)
+    given = list(values)
+    made = np.empty(len(given), object)
+    made[:] = given
+    return made
+
+
+def coded(values: Text) -> tuple[Text, NDArray[np.int64]]:
+    """Different values, and which of them each value is: ``np.unique`` for text, by hashing.
+
+    Args:
+        values: a column of text.
+
+    Returns:
+        The different values, rising; int64 [values], the place of each value among them.
+
+    Example:
+        >>> kinds, codes = coded(text(["b", "a", "b"]))
+        >>> kinds.tolist(), codes.tolist()
+        (['a', 'b'], [1, 0, 1])
+    """
+    number: dict[str, int] = {}
+    first = np.fromiter(
+        (number.setdefault(value, len(number)) for value in values), np.int64, len(values)
+    )
+    kinds = sorted(number)
+    place = np.empty(len(kinds), np.int64)
+    place[[number[kind] for kind in kinds]] = np.arange(len(kinds))
+    return text(kinds), place[first] if kinds else first
 
 
 def repeated(values: Iterable[str]) -> list[str]:
     """The values that stand more than once, each once, in the order of first standing."""
-    if isinstance(values, np.ndarray):
-        ordered = np.sort(cast("Text", values))
-        if not (ordered[1:] == ordered[:-1]).any():
-            return []
-        values = cast("Text", values).tolist()
-    values = list(values)
-    if len(set(values)) == len(values):
+    given = list(values)
+    if len(set(given)) == len(given):
         return []
-    return [value for value, count in Counter(values).items() if count > 1]
+    return [value for value, count in Counter(given).items() if count > 1]
 
 
 def first_few(values: Iterable[object], *, quoted: bool = True) -> str:

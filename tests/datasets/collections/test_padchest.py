@@ -31,6 +31,26 @@ def test_a_list_in_python_s_writing(folder: Path) -> None:
     assert found["pneumonia"] is State.ABSENT
 
 
+@pytest.mark.parametrize(
+    ("labels", "present", "absent", "unmentioned"),
+    [
+        ("['laminar atelectasis']", {"laminar_atelectasis", "atelectasis"}, {"mass"}, set()),
+        ("['atelectasis']", {"atelectasis"}, {"mass"}, {"laminar_atelectasis"}),
+        ("['suboptimal study', 'chronic changes']", set(), set(), {"atelectasis", "mass"}),
+        ("['unchanged', 'laminar atelectasis']", {"atelectasis"}, set(), {"mass", "pneumonia"}),
+    ],
+)
+def test_silence_agrees_with_the_kinds(folder, labels, present, absent, unmentioned) -> None:
+    edit(folder, "['normal']", labels)
+    path = folder / f"{TABLE}.gz"
+    written = gzip.decompress(path.read_bytes()).decode()
+    row = next(n for n, line in enumerate(written.splitlines()[1:]) if labels in line)
+    found = states(READ(folder), row)
+    for state, keys in ((State.PRESENT, present), (State.ABSENT, absent),
+                        (State.UNMENTIONED, unmentioned)):  # fmt: skip
+        assert {found[key] for key in keys} <= {state}
+
+
 def test_unchanged_says_nothing_of_what_it_does_not_name(folder: Path) -> None:
     found = states(READ(folder), 2)
     assert found.pop("nasogastric_tube") is State.PRESENT
@@ -64,7 +84,7 @@ def test_damaged_files_are_marked(folder: Path) -> None:
     table = READ(folder)
     marked = table.images[table.columns["damaged"] == "yes"].tolist()
     assert marked == [f"54/{DAMAGED}"]
-    assert any("1 images are damaged" in note for note in table.notes)
+    assert any("1 image is damaged" in note for note in table.notes)
 
 
 def test_files_are_found_in_their_folders(folder: Path) -> None:

@@ -79,5 +79,18 @@ def test_sizes_by_the_table_and_as_read(make):
 
 
 def test_pixels_of_text():
-    values = np.array(["12", "12.0", "", "-3", "inf", "x"], np.dtypes.StringDType())
+    values = np.array(["12", "12.0", "", "-3", "inf", "x"], object)
     assert pixels(values).tolist() == [12, 12, 0, 0, 0, 0]
+
+
+def test_what_nobody_judged_is_not_negative(make):
+    boxes = Boxes.none([True] * 6)
+    #             present, absent, unsaid, uncertain, "no finding", "no finding" denied
+    table = make({"mass": "10 ?  ", "no_finding": "    10"}, boxes=boxes)
+    found = count_boxes(table, *sizes(6))
+    assert found is not None
+    assert [(c.kind, c.without) for c in found.cross[:3]] == [
+        ("negative", 2),
+        ("unlabelled", 1),
+        ("others", 3),
+    ]

@@ -29,10 +29,10 @@ def test_memory_a_row_is_small():
     n = 1_000_000
     rng = np.random.default_rng(0)
     table = LabelTable(
-        images=np.arange(n).astype(np.dtypes.StringDType()),
+        images=np.arange(n).astype(str),
         findings=CHEST14,
         states=rng.choice(4, (n, 14), p=[0.8, 0.1, 0.05, 0.05]).astype(np.uint8),
-        patients=rng.integers(0, n // 4, n).astype(np.dtypes.StringDType()),
+        patients=rng.integers(0, n // 4, n).astype(str),
         columns={
             "source": rng.choice(["a", "b"], n),
             "age_years": rng.integers(0, 90, n),

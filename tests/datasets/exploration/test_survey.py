@@ -27,12 +27,40 @@ def folder(tmp_path_factory):
     return out
 
 
-def test_files_are_found_by_path_or_by_name(folder, make):
-    table = make({"mass": "0000"}, images=["a/0.png", "1.png", "x/2.png", "nowhere.png"])
-    files = find_images(table, folder)
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        # By path where any path leads to a file: a name alone would be a guess.
+        (["a/0.png", "1.png", "x/2.png", "b/bad.png"], ["a/0.png", None, None, "b/bad.png"]),
+        (["0.png", "1.png", "x/2.png", "nowhere.png"], ["a/0.png", "a/1.png", "b/2.png", None]),
+        (["x/1.png", "y/1.png", "x/2.png"], [None, None, "b/2.png"]),
+        (["a/0.png", "./a/0.png", "a/1.png"], [None, None, "a/1.png"]),
+        (["a/0.png", "../images/a/1.png", "a/../../b/2.png"], ["a/0.png", None, None]),
+    ],
+)
+def test_files_are_found_by_path_or_all_by_name(folder, make, images, found):
+    files = find_images(make({"mass": "0" * len(images)}, images=images), folder)
     names = [path and path.relative_to(folder).as_posix() for path in files.paths]
-    assert names == ["a/0.png", "a/1.png", "b/2.png", None]
-    assert files.missing == 1
+    assert names == found
+    assert files.missing == found.count(None)
+
+
+def test_no_row_gets_the_file_of_another(tmp_path, make):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.png").touch()
+    files = find_images(make({"mass": "00"}, images=["a/1.png", "b/1.png"]), tmp_path)
+    assert files.paths == (None, tmp_path / "b" / "1.png")
+    with pytest.raises(RunError, match="None of the 2 images"):
+        find_images(make({"mass": "00"}, images=["a/1.png", "c/1.png"]), tmp_path)
+
+
+def test_linked_folders_are_followed_and_end(tmp_path, folder, make):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "linked").symlink_to(folder)
+    (tmp_path / "images" / "again").symlink_to(tmp_path / "images")
+    files = find_images(make({"mass": "00"}, images=["0.png", "2.png"]), tmp_path / "images")
+    linked = tmp_path / "images" / "linked"
+    assert files.paths == (linked / "a" / "0.png", linked / "b" / "2.png")
 
 
 def test_a_name_in_two_folders_is_nobodys(tmp_path, make):
@@ -71,7 +99,7 @@ def test_pictures_are_measured_and_refusals_told(folder, make):
 
 
 def test_a_sample_is_drawn_from_files_that_are_there(folder, make):
-    table = make({"mass": "0000"}, images=["a/0.png", "1.png", "none.png", "2.png"])
+    table = make({"mass": "0000"}, images=["a/0.png", "a/1.png", "none.png", "b/2.png"])
     files = find_images(table, folder)
     rng = np.random.default_rng(0)
     assert choose_sample(files, None, rng).tolist() == [0, 1, 3]
@@ -89,8 +117,17 @@ def test_examples_have_the_finding_a_file_and_patients_of_their_own(tmp_path, ma
     table = make({"mass": "11111001", "edema": "00000000"}, "aabbcdef", images=images, boxes=boxes)
     patients, files = coded(table.patients), find_images(table, tmp_path)
     chosen = choose_examples(table, patients, files, 4, np.random.default_rng(0))
-    assert set(chosen) == {"mass", ""}
+    assert set(chosen) == {"mass", "negative"}
     assert chosen["mass"][0] == 4  # one with a box comes first
     assert sorted(table.patients[list(chosen["mass"])].tolist()) == ["a", "b", "c"]
-    assert set(chosen[""]) == {5, 6}
+    assert set(chosen["negative"]) == {5, 6}
     assert choose_examples(table, patients, files, 0, np.random.default_rng(0)) == {}
+
+
+def test_examples_of_nothing_are_told_from_those_of_which_nothing_is_said(tmp_path, make):
+    for at in range(4):
+        (tmp_path / f"{at}.png").write_text("")
+    table = make({"mass": "01 ?"})
+    patients, files = coded(table.patients), find_images(table, tmp_path)
+    chosen = choose_examples(table, patients, files, 4, np.random.default_rng(0))
+    assert chosen == {"mass": (1,), "negative": (0,), "unlabelled": (2,)}

@@ -3,7 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from hilum.datasets.exploration.together import count_together
+from hilum.datasets.exploration.together import count_together, implied
 from hilum.domain import LabelTable, State
 from hilum.evaluation import wilson
 
@@ -44,6 +44,25 @@ def test_any_number_of_findings(findings):
     names = [str(i) for i in range(50)]
     keys = tuple(f"f{i}" for i in range(findings))
     t = count_together(LabelTable(names, keys, states, names))  # type: ignore[arg-type]
-    assert sum(t.combinations.values()) == sum(t.an_image.values()) == 50
+    assert sum(t.combinations.values()) == sum(t.an_image.values()) == 50 - t.unlabelled
+    if not findings:
+        assert t.unlabelled == 50
+        return
     expected = {tuple(k for k, s in zip(keys, row, strict=True) if s) for row in states.tolist()}
     assert set(t.combinations) == expected
+
+
+def test_what_nobody_judged_is_not_without_findings(make):
+    t = count_together(make({"mass": "10 ?", "edema": "    "}))
+    assert (t.unlabelled, t.an_image) == (1, {0: 2, 1: 1})
+    assert t.combinations == {(): 2, ("mass",): 1}
+
+
+def test_wider_findings_are_implied(make):
+    t = count_together(make({"pneumonia": "1110", "viral_pneumonia": "1100", "mass": "1000"}))
+    assert t.combinations == {
+        (): 1, ("pneumonia",): 1, ("viral_pneumonia",): 1, ("viral_pneumonia", "mass"): 1,
+    }  # fmt: skip
+    assert t.an_image == {0: 1, 1: 2, 2: 1}
+    assert t.both[0, 0] == 3
+    assert implied(t.findings) == {(1, 0)}

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from hilum.bundles.card import Preprocessing
 from hilum.datasets.pack import Pack
 from hilum.datasets.pack.boxes import into_pack, into_source
-from hilum.domain import Affine
+from hilum.domain import Affine, LabelTable
 from hilum.domain.boxes import Boxes
 from hilum.domain.text import text
 from hilum.imaging.raster import _upright
+from hilum.phantoms import draw_chest
 from hilum.transforms.preprocess import fit
 
 sides = st.integers(32, 400)
@@ -65,6 +66,39 @@ def test_a_bright_square_stays_in_its_box(tmp_path):
         assert np.abs(np.array(seen) - [left, top, left + wide, top + high]).max() <= 1.0
         corner = pack.to_source(0)([[left, top]])
         assert corner[0] == pytest.approx([x, y])
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "box"),
+    [
+        ((512, 512), (1024, 1024), [56.25, 56.25, 6.25, 6.25]),
+        ((512, 512), (0, 0), [112.5, 112.5, 12.5, 12.5]),
+        ((1024, 1024), (1024, 1024), [56.25, 56.25, 6.25, 6.25]),
+        ((256, 512), (1024, 1024), [56.25, 56.25, 6.25, 6.25]),
+    ],
+)
+def test_a_file_of_another_size_than_the_table_tells(tmp_path, size, told, box):
+    import json
+    import tarfile
+
+    import cv2
+
+    from hilum.datasets.pack.webdataset import write_webdataset
+    from tests.datasets.pack.drawn import SQUASH, fill
+
+    pixels = (draw_chest(np.random.default_rng(0), size=size).pixels * 255).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    boxes = Boxes(np.array([0]), text(["mass"]), np.array([[900, 900, 100, 100.0]]), [True])
+    sizes = {"width_px": np.array([told[0]]), "height_px": np.array([told[1]])}
+    states = np.ones((1, 1), np.uint8)
+    table = LabelTable(["a.png"], ("mass",), states, ["p"], sizes, boxes)
+    fill(tmp_path / "p", table, tmp_path, SQUASH)
+    pack = Pack.open(tmp_path / "p")
+    assert pack.boxes.xywh[0].tolist() == box
+    (shard,) = write_webdataset(pack, workers=1)
+    with tarfile.open(shard) as tar:
+        said = json.load(tar.extractfile("00000000.json"))
+    assert said["boxes"] == [{"finding": "mass", "xywh": box}]
 
 
 def test_boxes_that_nobody_drew(drawn, tmp_path):

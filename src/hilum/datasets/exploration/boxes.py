@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.datasets.exploration.together import NEGATIVE
+from hilum.datasets.exploration.verdicts import verdicts
 from hilum.domain import LabelTable, State
 from hilum.domain.boxes import Boxes
 
@@ -22,8 +22,8 @@ class BoxCross:
     """Images of one kind, by what readers with boxes did on them.
 
     Attributes:
-        kind: key of a finding that is PRESENT on them; "negative" for images on which no finding
-            is PRESENT but those of :data:`NEGATIVE`, "others" for all others.
+        kind: key of a finding that is PRESENT on them; "negative", "unlabelled" and "others" as
+            :class:`hilum.datasets.exploration.verdicts.Verdicts` says.
         without: images without a box.
         with_boxes: images with boxes.
         not_annotated: of those without, the ones on which nobody looked for boxes.
@@ -68,7 +68,8 @@ class BoxNumbers:
 
     Attributes:
         an_image: boxes on an image on which they were looked for → images.
-        cross: boxes × findings; "negative" and "others" first.
+        cross: boxes × findings; "negative", "unlabelled" (where there are such
+            images) and "others" first.
         findings: one a finding that has boxes, the most common first.
         sizes_known: boxes on images of known size.
     """
@@ -114,14 +115,14 @@ def _cross(
         with_boxes = int((of & boxed).sum())
         return BoxCross(kind, int(of.sum()) - with_boxes, with_boxes, int((of & ~annotated).sum()))
 
-    negative = np.ones(len(table), bool)
-    rows = []
+    told = verdicts(table.states, table.findings)
+    rows = [row("negative", told.negative)]
+    if told.unlabelled.any():
+        rows.append(row("unlabelled", told.unlabelled))
+    rows.append(row("others", told.others))
     for at, key in enumerate(table.findings):
-        present = table.states[:, at] == State.PRESENT
-        if key not in NEGATIVE:
-            negative &= ~present
-        rows.append(row(key, present))
-    return (row("negative", negative), row("others", ~negative), *rows)
+        rows.append(row(key, table.states[:, at] == State.PRESENT))
+    return tuple(rows)
 
 
 def _of_finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,21 +12,21 @@ import numpy as np
 from hilum.datasets.exploration.patients import FEW_PATIENTS
 from hilum.datasets.exploration.people import OLDEST_YEARS
 from hilum.datasets.exploration.strata import Association, Strata
-from hilum.datasets.exploration.together import NEGATIVE
+from hilum.datasets.exploration.verdicts import NEGATIVE, NOTHING
 from hilum.domain import LabelTable, State, finding
 from hilum.domain.text import first_few
 
 if TYPE_CHECKING:
     from hilum.datasets.exploration import Exploration
 
-NOTHING = ("no_finding", "normal")
-"""Beside these nothing can be present."""
 FEW = 10
 """Positives below which a finding can hardly be learnt or measured."""
 TELLING = 0.7
 """AUROC from which a column alone is said to tell a finding."""
 MUCH = 0.1
 """Share of images from which the hundredth of patients with the most images hold too many."""
+NAMESAKES = 4
+"""Rows a file name, in the mean, from which names ("frontal.jpg") do not tell pictures apart."""
 MISSING = 0.01
 """Share of images without a view, sex or age from which that is said."""
 
@@ -57,7 +58,7 @@ def concerns(table: LabelTable, found: Exploration) -> tuple[Concern, ...]:
 def tells_much(told: Association) -> bool:
     """Whether a column tells a finding so well that it should be said, and not by chance."""
     value = told.auroc.value
-    if value is None or value < TELLING or told.auroc.positives < FEW:
+    if value is None or value < TELLING or min(told.patients_present, told.patients_absent) < FEW:
         return False
     return told.chance is None or value > told.chance
 
@@ -67,7 +68,8 @@ def _split(table: LabelTable, found: Exploration) -> Iterator[Concern]:
         if strata.shared_patients:
             yield Concern(
                 "split-leak",
-                f"{strata.shared_patients:,} patients stand in two parts of the column 'split': "
+                f"{_number(strata.shared_patients, 'patient stands', 'patients stand')} in two "
+                f"parts of the column 'split': "
                 f"what is measured on one part was learnt from in another.",
             )
         named = np.array([value != "" for value in strata.values])
@@ -86,13 +88,17 @@ def _shortcuts(table: LabelTable, found: Exploration) -> Iterator[Concern]:
     for strata in found.strata:
         if strata.column == "source":
             yield from _sources(strata)
+            yield from _one_sided(strata)
         telling = sorted((t for t in strata.tells if tells_much(t)), key=lambda t: -_value(t))
         if telling:
             names = [f"{finding(t.finding).name} ({_value(t):.2f})" for t in telling]
+            over = "patients" if strata.by_patient else "images"
+            shuffled = any(t.chance is not None for t in telling)
+            beyond = f"; 95 % of shuffles of the labels over {over} give less" if shuffled else ""
             yield Concern(
                 "shortcut",
                 f"Knowing the column {strata.column!r} alone, without a look at the picture, "
-                f"gives an AUROC of {TELLING} or more (in-sample): {_few(names)}.",
+                f"gives an AUROC of {TELLING} or more (in-sample): {_few(names)}{beyond}.",
             )
 
 
@@ -122,6 +128,30 @@ def _sources(strata: Strata) -> Iterator[Concern]:
             "one-source-judged",
             f"Only one source says whether these are present: {_few(unasked)}. Were they taken "
             f"for absent elsewhere, the source alone would give that AUROC.",
+        )
+
+
+def _one_sided(strata: Strata) -> Iterator[Concern]:
+    """Sources in which a finding is on every judged image, or unexpectedly on none."""
+    always, never = [], []
+    for at, told in enumerate(strata.tells):
+        p, n = strata.positives[:, at], strata.negatives[:, at]
+        if np.count_nonzero(p + n) < 2:
+            continue
+        expected = (p + n) * p.sum() / max(1, p.sum() + n.sum())
+        name = finding(told.finding).name
+        for k, value in enumerate(strata.values):
+            if p[k] >= FEW and not n[k]:
+                always.append(f"{name} ({value or 'unknown'}, {p[k]:,})")
+            elif not p[k] and expected[k] >= FEW and np.count_nonzero(p) > 1:
+                never.append(f"{name} ({value or 'unknown'}, {n[k]:,})")
+    words = [f"never absent: {_few(always)}"] if always else []
+    words += [f"never present: {_few(never)}"] if never else []
+    if words:
+        yield Concern(
+            "one-sided",
+            f"Findings that one source always labels the same, with its images: "
+            f"{'; '.join(words)}. There the source is the label.",
         )
 
 
@@ -171,8 +201,22 @@ def _beside_nothing(table: LabelTable) -> Iterator[str]:
 def _images(table: LabelTable, found: Exploration) -> Iterator[Concern]:
     if found.unlabelled and table.findings:
         yield Concern(
-            "unlabelled", f"{_share(found.unlabelled, len(table))} say nothing of any finding."
+            "unlabelled",
+            f"{_share(found.unlabelled, len(table))} "
+            f"{'says' if found.unlabelled == 1 else 'say'} nothing of any finding.",
         )
+    if found.patients.alike:
+        pairs = [
+            f"{table.images[one]!r} and {table.images[other]!r}"
+            for one, other in found.patients.alike
+        ]
+        yield Concern(
+            "patients-alike",
+            f"{_number(len(pairs), 'patient has', 'patients have')} the identifier of another but "
+            f"for spaces, case or leading zeros; their images: {_few(pairs)}. If they are one, a "
+            f"split by patient parts them.",
+        )
+    yield from _same_names(table)
     held, images = found.patients.held_by_few, found.patients.images
     if held >= MUCH and len(images) > 1:
         yield Concern(
@@ -183,26 +227,45 @@ def _images(table: LabelTable, found: Exploration) -> Iterator[Concern]:
         )
 
 
+def _same_names(table: LabelTable) -> Iterator[Concern]:
+    """Names that stand in several rows, where names tell pictures apart at all."""
+    images: list[str] = table.images.tolist()
+    counts = Counter(
+        [name.replace("\\", "/").rpartition("/")[2] for name in images]
+        if any("/" in name or "\\" in name for name in images)
+        else images
+    )
+    if len(counts) < len(images) <= NAMESAKES * len(counts):
+        names = [name for name, count in counts.items() if count > 1]
+        yield Concern(
+            "same-name",
+            f"{_number(len(names), 'file name stands', 'file names stand')} in several rows: "
+            f"{first_few(names)}. Were two label sets of the same pictures joined?",
+        )
+
+
 def _people(table: LabelTable, found: Exploration) -> Iterator[Concern]:
     people = found.people
     if people is not None:
         if people.impossible:
             yield Concern(
                 "age-impossible",
-                f"{_share(people.impossible, len(table))} have an age below 0 or above "
+                f"{_share(people.impossible, len(table))} "
+                f"{'has' if people.impossible == 1 else 'have'} an age below 0 or above "
                 f"{OLDEST_YEARS} years.",
             )
         if people.two_sexes:
-            yield Concern("two-sexes", f"{people.two_sexes:,} patients have images of both sexes.")
+            who = _number(people.two_sexes, "patient has", "patients have")
+            yield Concern("two-sexes", f"{who} images of both sexes.")
         if people.younger_later:
-            yield Concern(
-                "younger-later",
-                f"{people.younger_later:,} patients are more than a year younger at a later visit.",
-            )
+            who = _number(people.younger_later, "patient is", "patients are")
+            yield Concern("younger-later", f"{who} more than a year younger at a later visit.")
     for name, what in (("view", "view"), ("sex", "sex"), ("age_years", "age")):
         known = next((c for c in found.columns if c.name == name), None)
         if known is not None and known.missing >= MISSING * len(table):
-            yield Concern(f"{what}-missing", f"{_share(known.missing, len(table))} have no {what}.")
+            has = "has" if known.missing == 1 else "have"
+            missing = _share(known.missing, len(table))
+            yield Concern(f"{what}-missing", f"{missing} {has} no {what}.")
 
 
 def _boxes(table: LabelTable, found: Exploration) -> Iterator[Concern]:
@@ -221,25 +284,33 @@ def _pictures(table: LabelTable, found: Exploration) -> Iterator[Concern]:
         return
     if survey.missing:
         missing = _share(survey.missing, len(table))
-        yield Concern("file-missing", f"{missing} have no file in the folder.")
+        has = "has" if survey.missing == 1 else "have"
+        yield Concern("file-missing", f"{missing} {has} no file in the folder.")
     differ = sum(sizes.differ for sizes in found.sizes)
     if differ:
         yield Concern(
             "size-differs",
-            f"{differ:,} image files have another size than the table tells: boxes measured in "
-            f"pixels of one lie elsewhere in the other.",
+            f"{_number(differ, 'image file has', 'image files have')} another size than the "
+            f"table tells: boxes measured in pixels of one lie elsewhere in the other.",
         )
     if survey.refused:
         reasons = ", ".join(f"{n:,} {code}" for code, n in survey.refused.items())
         total = sum(survey.refused.values())
-        yield Concern("unreadable", f"{total:,} image files cannot be read: {reasons}.")
+        yield Concern(
+            "unreadable",
+            f"{_number(total, 'image file', 'image files')} cannot be read: {reasons}.",
+        )
     if survey.flags:
         flags = ", ".join(f"{n:,} {code}" for code, n in survey.flags.items())
         yield Concern("picture", f"Of {survey.looked:,} pictures some are odd: {flags}.")
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} of {whole:,} images ({part / whole:.1%})"
+    return f"{part:,} of {whole:,} {'image' if whole == 1 else 'images'} ({part / whole:.1%})"
+
+
+def _number(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.exploration.codes import Codes
-from hilum.datasets.exploration.together import NEGATIVE
+from hilum.datasets.exploration.verdicts import verdicts
 from hilum.datasets.files import Files
 from hilum.domain import LabelTable, State
 
-NOTHING = ""
-"""Stands for images on which no finding is PRESENT."""
+NEGATIVE = "negative"
+"""Stands for images on which no finding is PRESENT or UNCERTAIN and something is ABSENT."""
+UNLABELLED = "unlabelled"
+"""Stands for images of which nothing is said."""
 
 
 def choose_examples(
@@ -30,21 +32,21 @@ def choose_examples(
 
     Returns:
         Key of a finding → rows on which it is PRESENT, up to half of them with a box of it;
-        :data:`NOTHING` → rows without any finding. Findings without such rows are left out.
+        :data:`NEGATIVE` → rows without any finding; :data:`UNLABELLED` → rows that say nothing.
+        Findings without such rows are left out.
     """
     there = np.array([path is not None for path in files.paths])
-    nothing = there.copy()
     chosen: dict[str, tuple[int, ...]] = {}
     for at, key in enumerate(table.findings):
         present = table.states[:, at] == State.PRESENT
-        if key not in NEGATIVE:
-            nothing &= ~present
         present &= there
         boxed = _draw(np.flatnonzero(present & _boxed(table, key)), patients, each // 2, rng)
         present[np.isin(patients.number, patients.number[list(boxed)])] = False
         others = _draw(np.flatnonzero(present), patients, each - len(boxed), rng)
         chosen[key] = boxed + others
-    chosen[NOTHING] = _draw(np.flatnonzero(nothing), patients, each, rng)
+    told = verdicts(table.states, table.findings)
+    for kind, rows in ((NEGATIVE, told.negative), (UNLABELLED, told.unlabelled)):
+        chosen[kind] = _draw(np.flatnonzero(rows & there), patients, each, rng)
     return {key: rows for key, rows in chosen.items() if rows}
 
 

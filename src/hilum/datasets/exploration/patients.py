@@ -22,6 +22,8 @@ class Patients:
     Attributes:
         images: images a patient → patients.
         held_by_few: share of all images that belong to the hundredth of patients with the most.
+        alike: rows of images whose patients' identifiers are the same but for spaces, case and
+            leading zeros: the first of one patient, the first of the other.
         visits: visits a patient → patients; None where visits are not told apart.
         visits_by: the column that tells visits apart: "visit", "study" or "date"; "" for none.
         gaps_days: whole days between one visit and the next of the same patient → gaps; None
@@ -31,6 +33,7 @@ class Patients:
 
     images: Mapping[int, int]
     held_by_few: float
+    alike: tuple[tuple[int, int], ...] = ()
     visits: Mapping[int, int] | None = None
     visits_by: str = ""
     gaps_days: Mapping[int, int] | None = None
@@ -51,11 +54,26 @@ def count_patients(table: LabelTable, patients: Codes) -> Patients:
     return Patients(
         images=_tally(images),
         held_by_few=float(images[-few:].sum() / images.sum()) if len(images) else 0.0,
+        alike=_alike(patients),
         visits=visits,
         visits_by=visits_by,
         gaps_days=gaps,
         gaps_by=gaps_by,
     )
+
+
+def _alike(patients: Codes) -> tuple[tuple[int, int], ...]:
+    known: dict[str, int] = {}
+    found = []
+    for at, value in enumerate(patients.values):
+        bare = value.strip().casefold()
+        first = known.setdefault(bare.lstrip("0") or bare[:1], at)
+        if first != at:
+            found.append((first, at))
+    if not found:
+        return ()
+    _, rows = np.unique(patients.number, return_index=True)
+    return tuple((int(rows[one]), int(rows[other])) for one, other in found)
 
 
 def _tally(numbers: NDArray[np.integer]) -> dict[int, int]:

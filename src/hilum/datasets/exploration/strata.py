@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,10 @@ OTHERS_AT_MOST = 6
 """Columns with a meaning of their own that are taken besides."""
 VALUES_AT_MOST = 12
 """Different values that such a column may have."""
+SHARED_AT_MOST = 0.01
+"""Share of patients with more than one value up to which a column belongs to the patient."""
 SHUFFLES = 200
+_DEALT, _AT_ONCE = 20, 1 << 20
 SHUFFLED_AT_MOST = 1000
 """Values of a column up to which labels are shuffled over it."""
 
@@ -39,7 +43,10 @@ class Association:
             UNMENTIONED. Where a finding is judged in one source only, this is the trap.
         chance: the AUROC that 95 % of :data:`SHUFFLES` shuffles of the labels stay below; None
             where ``auroc`` is undefined or the column has more than :data:`SHUFFLED_AT_MOST`
-            values.
+            values. Shuffled over patients, each keeping its images' labels together, or over
+            images, as :attr:`Strata.by_patient` says.
+        patients_present: patients with an image that is PRESENT.
+        patients_absent: other patients with an image that is ABSENT.
         cramers_v: 0 (independent) to 1 (each value decides).
         information_bits: mutual information of finding and column.
         information_share: the same over the finding's entropy: 0 to 1.
@@ -48,6 +55,8 @@ class Association:
     finding: str
     auroc: Measure
     auroc_as_absent: float | None = None
+    patients_present: int = 0
+    patients_absent: int = 0
     chance: float | None = None
     cramers_v: float | None = None
     information_bits: float | None = None
@@ -64,6 +73,8 @@ class Strata:
         images: int64 [values].
         patients: int64 [values]; a patient may stand in several.
         shared_patients: patients with images of more than one value, unknown left out.
+        by_patient: whether the column belongs to the patient: at most :data:`SHARED_AT_MOST` of
+            patients have images of more than one value, unknown being one.
         positives: int64 [values, findings]: images on which the finding is PRESENT.
         negatives: int64 [values, findings]: images on which it is ABSENT.
         unmentioned: int64 [values, findings]: images on which it is UNMENTIONED.
@@ -75,6 +86,7 @@ class Strata:
     images: NDArray[np.int64]
     patients: NDArray[np.int64]
     shared_patients: int
+    by_patient: bool
     positives: NDArray[np.int64]
     negatives: NDArray[np.int64]
     unmentioned: NDArray[np.int64]
@@ -95,11 +107,20 @@ def count_strata(
         One a column with at least two values: source, view, sex, split, age group, then others of
         up to :data:`VALUES_AT_MOST` values.
     """
-    found = []
-    for column, codes in _columns(table):
-        if len(codes) > 1:
-            found.append(_strata(table, patients, column, codes, rng))
-    return tuple(found)
+    columns = [(column, codes) for column, codes in _columns(table) if len(codes) > 1]
+    if not columns:
+        return ()
+    counts = [_judged(table, at, patients) for at in range(len(table.findings))]
+    return tuple(_strata(table, patients, column, codes, counts, rng) for column, codes in columns)
+
+
+def _judged(table: LabelTable, at: int, patients: Codes) -> tuple[int, int]:
+    """Patients with an image that is PRESENT, and others with one that is ABSENT."""
+    states = table.states[:, at]
+    has, has_not = (np.zeros(len(patients), bool) for _ in range(2))
+    has[patients.number[states == State.PRESENT]] = True
+    has_not[patients.number[states == State.ABSENT]] = True
+    return int(has.sum()), int((has_not & ~has).sum())
 
 
 def _columns(table: LabelTable) -> list[tuple[str, Codes]]:
@@ -137,7 +158,12 @@ def _ordered(codes: Codes) -> Codes:
 
 
 def _strata(
-    table: LabelTable, patients: Codes, column: str, codes: Codes, rng: np.random.Generator
+    table: LabelTable,
+    patients: Codes,
+    column: str,
+    codes: Codes,
+    counts: Sequence[tuple[int, int]],
+    rng: np.random.Generator,
 ) -> Strata:
     k, f = len(codes), len(table.findings)
     counted = np.zeros((k, f, len(State)), np.int64)
@@ -148,6 +174,19 @@ def _strata(
     unmentioned = counted[..., State.UNMENTIONED]
     known = np.array([value != "" for value in codes.values])[codes.number]
     here = np.bincount(distinct_pairs(patients.number[known], codes.number[known]))
+    each = np.bincount(distinct_pairs(patients.number, codes.number))
+    by_patient = int((each > 1).sum()) <= SHARED_AT_MOST * len(each)
+    drawn = None
+    if by_patient and k <= SHUFFLED_AT_MOST and f:
+        drawn = _shuffled(table, patients.number.astype(np.int64) * k + codes.number, k, rng)
+    tells = []
+    for at, key in enumerate(table.findings):
+        tables = None if drawn is None else (drawn[..., at], drawn[..., f + at])
+        told = association(
+            key, positives[:, at], negatives[:, at], unmentioned[:, at], rng, shuffled=tables
+        )
+        present, absent = counts[at]
+        tells.append(replace(told, patients_present=present, patients_absent=absent))
     return Strata(
         column=column,
         values=codes.values,
@@ -157,11 +196,45 @@ def _strata(
         positives=positives,
         negatives=negatives,
         unmentioned=unmentioned,
-        tells=tuple(
-            association(key, positives[:, at], negatives[:, at], unmentioned[:, at], rng)
-            for at, key in enumerate(table.findings)
-        ),
+        by_patient=by_patient,
+        tells=tuple(tells),
     )
+
+
+def _shuffled(
+    table: LabelTable, unit: NDArray[np.int64], values: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Counts after the values of a column were dealt anew to the patients.
+
+    Args:
+        table: of labels.
+        unit: patient and value of each row: patient × values + value, [rows].
+        values: different values.
+        rng: deals.
+
+    Returns:
+        int64 [shuffles, values, 2 × findings]: images that are PRESENT, then those ABSENT.
+    """
+    units, number = np.unique(unit, return_inverse=True)
+    value = (units % values).astype(np.int16)
+    counts = np.stack(
+        [
+            np.bincount(number[table.states[:, at] == state], minlength=len(units))
+            for state in (State.PRESENT, State.ABSENT)
+            for at in range(len(table.findings))
+        ],
+        axis=1,
+    ).astype(np.float32)  # counts exactly below 2²⁴
+    drawn = np.zeros((SHUFFLES, values, counts.shape[1]))
+    step = max(1, _AT_ONCE // (_DEALT * values))
+    every = np.arange(values, dtype=np.int16)[:, None]
+    for first in range(0, SHUFFLES, _DEALT):
+        dealt = np.stack([rng.permutation(value) for _ in range(_DEALT)])
+        for start in range(0, len(units), step):
+            has = (dealt[:, None, start : start + step] == every).astype(np.float32)
+            pieces = has.reshape(_DEALT * values, -1) @ counts[start : start + step]
+            drawn[first : first + _DEALT] += pieces.reshape(_DEALT, values, -1)
+    return drawn.astype(np.int64)
 
 
 def association(
@@ -170,6 +243,8 @@ def association(
     negatives: NDArray[np.int64],
     unmentioned: NDArray[np.int64],
     rng: np.random.Generator,
+    *,
+    shuffled: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> Association:
     """How strongly a finding goes with a column.
 
@@ -178,7 +253,8 @@ def association(
         positives: images with the finding, by value of the column, [values].
         negatives: images without, [values].
         unmentioned: images that do not say, [values].
-        rng: shuffles labels.
+        rng: shuffles labels over images, where ``shuffled`` is None.
+        shuffled: images with and without the finding after shuffles, [shuffles, values] each.
 
     Source:
         Cramér 1946, § 21.9, for V; it equals √(χ²/n) for a finding that is there or not.
@@ -201,8 +277,10 @@ def association(
     value = float(_aurocs(positives[None], negatives[None])[0])
     chance = None
     if len(images) <= SHUFFLED_AT_MOST:
-        drawn = rng.multivariate_hypergeometric(images, p, size=SHUFFLES, method="marginals")
-        chance = float(np.quantile(_aurocs(drawn, images - drawn), 0.95))
+        if shuffled is None:
+            drawn = rng.multivariate_hypergeometric(images, p, size=SHUFFLES, method="marginals")
+            shuffled = drawn, images - drawn
+        chance = float(np.quantile(_aurocs(*shuffled), 0.95))
     expected = images * (p / (p + n))
     chi2 = float(((positives - expected) ** 2 * (1 / expected + 1 / (images - expected))).sum())
     bits = _entropy(np.array([p, n])) - sum(
@@ -226,7 +304,8 @@ def _aurocs(positives: NDArray[np.int64], negatives: NDArray[np.int64]) -> NDArr
 
     Values that tie may stand in any order: their wrong and right pairs balance.
     """
-    order = np.argsort(positives / (positives + negatives), axis=1, kind="stable")
+    share = positives / np.maximum(1, positives + negatives)
+    order = np.argsort(share, axis=1, kind="stable")
     up = np.take_along_axis(positives, order, 1).astype(np.float64)
     down = np.take_along_axis(negatives, order, 1).astype(np.float64)
     below = np.cumsum(down, axis=1) - down / 2

@@ -81,7 +81,7 @@ def wider(key: str) -> tuple[str, ...]:
         UnknownName: no such key.
 
     Example:
-        >>> wider("covid_19")
+        >>> wider("sars")
         ('viral_pneumonia', 'pneumonia')
     """
     found: dict[str, None] = {}

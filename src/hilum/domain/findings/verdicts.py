@@ -28,7 +28,6 @@ ROWS = (
             "An outcome of the patient, which no picture shows; its time limit is the "
             "collection's.", ("Dead", "Deceased", "Died")),
     Finding("covid_19", "COVID-19", "新冠肺炎", "Covid-19", ("SCT", "840539006"),
-            "Pneumonia by SARS-CoV-2: often patchy peripheral densities low on both sides; many "
-            "patients have a normal radiograph.", ("COVID", "COVID19"),
-            ("viral_pneumonia",)),
+            "Infection by SARS-CoV-2, known from a test: often patchy peripheral densities low on "
+            "both sides; many patients have a normal radiograph.", ("COVID", "COVID19")),
 )  # fmt: skip

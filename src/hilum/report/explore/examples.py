@@ -13,7 +13,8 @@ from hilum.report.explore.folder import ExploreFolder
 from hilum.report.names import file_stem
 from hilum.report.pictures import jpeg, preview
 
-LONG_SIDE_PX = 384
+LONG_SIDE_PX = 512
+"""As large as pictures are looked at; the page shows them small and opens them so."""
 COLOUR = (0, 159, 230)
 """Blue, green, red: the orange of Okabe & Ito."""
 
@@ -33,7 +34,7 @@ class Examples:
         self._folder, self._table = folder, table
         self._chosen = chosen
         self._rows = frozenset(row for rows in chosen.values() for row in rows)
-        self._drawn: dict[int, str] = {}
+        self._drawn: dict[tuple[str, int], str] = {}
 
     @property
     def rows(self) -> frozenset[int]:
@@ -48,18 +49,20 @@ class Examples:
         """
         if row not in self._rows:
             return
-        name = f"examples/{file_stem(str(self._table.images[row]))}.jpg"
+        stem = file_stem(str(self._table.images[row]))
         grey = preview(radiograph, LONG_SIDE_PX)
         labels = () if self._table.boxes is None else self._table.boxes.of(row)[0].tolist()
         boxes = boxes_on(self._table, row, radiograph)
-        picture = with_boxes(grey, boxes, [finding(key).label for key in labels])
-        self._folder.write_bytes(name, jpeg(picture))
-        self._drawn[row] = name
+        for key in (key for key, rows in self._chosen.items() if row in rows):
+            name = f"examples/{key}/{stem}.jpg"
+            words = [finding(label).label if label == key else "" for label in labels]
+            self._folder.write_bytes(name, jpeg(with_boxes(grey, boxes, words)))
+            self._drawn[key, row] = name
 
     def drawn(self) -> dict[str, list[tuple[int, str]]]:
         """Key of a finding → its examples that could be read: row and name of the picture."""
         found = {
-            key: [(row, self._drawn[row]) for row in rows if row in self._drawn]
+            key: [(row, self._drawn[key, row]) for row in rows if (key, row) in self._drawn]
             for key, rows in self._chosen.items()
         }
         return {key: pictures for key, pictures in found.items() if pictures}
@@ -104,7 +107,7 @@ def with_boxes(
     Args:
         grey: uint8 [rows, columns].
         boxes: from :func:`boxes_on`.
-        labels: one a box, in plain letters.
+        labels: one a box, in plain letters; "" for boxes of other findings, drawn thin.
 
     Returns:
         uint8 [rows, columns, 3], blue, green, red.
@@ -113,10 +116,11 @@ def with_boxes(
         return grey
     rows, columns = grey.shape
     colour = np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), np.uint8)
-    for (left, top, right, bottom), label in zip(boxes.tolist(), labels, strict=True):
+    pairs = sorted(zip(boxes.tolist(), labels, strict=True), key=lambda pair: pair[1] != "")
+    for (left, top, right, bottom), label in pairs:
         one = (round(left * (columns - 1)), round(top * (rows - 1)))
         other = (round(right * (columns - 1)), round(bottom * (rows - 1)))
-        cv2.rectangle(colour, one, other, COLOUR, 2)
+        cv2.rectangle(colour, one, other, COLOUR, 3 if label else 1)
         place = (min(one[0], max(0, columns - 7 * len(label))), max(10, one[1] - 4))
         for ink, thick in (((0, 0, 0), 3), (COLOUR, 1)):  # black around it: seen on bone as well
             cv2.putText(

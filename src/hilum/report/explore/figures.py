@@ -13,6 +13,7 @@ from hilum.datasets.exploration import Exploration
 from hilum.datasets.exploration.concerns import tells_much
 from hilum.datasets.exploration.people import BAND_YEARS, SEXES
 from hilum.datasets.exploration.strata import Strata
+from hilum.datasets.exploration.together import implied
 from hilum.domain import State, finding
 from hilum.evaluation import Measure
 from hilum.report.explore import pictures_figures
@@ -180,6 +181,9 @@ def conditional(found: Exploration) -> Figure:
     values = np.full(both.shape, np.nan)
     np.divide(both, given, out=values, where=given > 0)
     np.fill_diagonal(values, np.nan)
+    over = implied(keys)
+    for i, j in over:
+        values[i, j] = np.nan
     names, n = _names(keys), len(keys)
     rows = [f"{name} ({t.both[i, i]:,})" for name, i in zip(names, at, strict=True)]
     side = min(0.42, max(0.2, 5.2 / n))
@@ -193,6 +197,8 @@ def conditional(found: Exploration) -> Figure:
         texts = _texts(values)
         for i in range(n):
             texts[i][i] = ""
+        for i, j in over:
+            texts[i][j] = "impl."
         _write(ax, image, values, texts)
     ax.set_xticks(range(n), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(n), rows)
@@ -225,7 +231,7 @@ def _write(ax: Any, image: Any, values: NDArray[Any], texts: Sequence[Sequence[s
     colours = image.cmap(image.norm(values))
     for row, line in enumerate(texts):
         for column, text in enumerate(line):
-            known = text != "–"
+            known = text not in {"–", "impl."}
             ax.text(column, row, text, ha="center", va="center", fontsize=SMALL,
                     color=ink_on(colours[row, column]) if known else GREY)  # fmt: skip
 
@@ -233,8 +239,8 @@ def _write(ax: Any, image: Any, values: NDArray[Any], texts: Sequence[Sequence[s
 def together(found: Exploration) -> Figure:
     """Findings an image, and the most common combinations."""
     t = found.together
-    common = [item for item in list(t.combinations.items())[:16] if item[0]][:15]
-    labels = [short(" + ".join(finding(k).name for k in keys), 46) for keys, _ in common]
+    common = list(t.combinations.items())[:15]
+    labels = [short(" + ".join(finding(k).name for k in keys) or "none", 46) for keys, _ in common]
     from matplotlib.figure import Figure
 
     height = max(2.4, 0.85 + 0.2 * len(common))
@@ -243,7 +249,13 @@ def together(found: Exploration) -> Figure:
     first = max(1.6, min(2.6, WIDTH - gap - 0.75 - 2.4))
     low, tall = 0.5 / height, (height - 0.85) / height
     numbers = figure.add_axes((0.75 / WIDTH, low, first / WIDTH, tall))
-    _columns(numbers, t.an_image, "findings on an image", "images")
+    if t.an_image:
+        _columns(numbers, t.an_image, "findings on an image", "images")
+    if t.unlabelled:
+        numbers.bar(-1, t.unlabelled, 0.9, color="#c3cad2", label="nothing is said")
+        numbers.set_xticks([at for at in numbers.get_xticks() if at >= 0])
+        numbers.set_xlim(-1.6, max(t.an_image, default=0) + 0.6)
+        numbers.legend(loc="upper right")
     numbers.set_title("Findings an image")
     if not common:
         return figure

@@ -18,6 +18,7 @@ from markupsafe import Markup
 import hilum
 from hilum.datasets.exploration import Exploration
 from hilum.datasets.exploration.concerns import tells_much
+from hilum.datasets.exploration.together import implied
 from hilum.domain import LabelTable, State, finding
 from hilum.errors import MissingExtra
 from hilum.report.explore import tables
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 SCHEMA = "hilum.explore/1"
 DPI = 200
+GROW = 1.4
+"""How many times a figure may grow beyond its own size where the page has room."""
 MATRIX_AT_MOST = 25
 """Findings up to which the page holds the whole matrix of P(B | A)."""
 NEIGHBOURS = 3
@@ -57,6 +60,21 @@ class Source:
     other: LabelTable | None = None
     examples: Mapping[str, Sequence[tuple[int, str]]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure as the page holds it.
+
+    Attributes:
+        uri: its SVG as a data URI.
+        width_px: its own width.
+        most_px: the width up to which it may grow.
+    """
+
+    uri: str
+    width_px: int
+    most_px: int
 
 
 def write(folder: ExploreFolder, source: Source, found: Exploration) -> None:
@@ -93,8 +111,8 @@ def _long_tables(folder: ExploreFolder, source: Source, found: Exploration) -> d
     return written
 
 
-def _draw(folder: ExploreFolder, found: Exploration) -> dict[str, str]:
-    """Write all figures; returns each as a data URI of its SVG, by name."""
+def _draw(folder: ExploreFolder, found: Exploration) -> dict[str, Drawn]:
+    """Write all figures; returns each by name."""
     try:
         import matplotlib as mpl
     except ImportError as error:
@@ -110,7 +128,8 @@ def _draw(folder: ExploreFolder, found: Exploration) -> dict[str, str]:
             folder.write_bytes(f"figures/{name}.svg", svg.getvalue())
             folder.write_bytes(f"figures/{name}.png", _png(figure))
             text = base64.b64encode(svg.getvalue()).decode("ascii")
-            drawn[name] = f"data:image/svg+xml;base64,{text}"
+            wide = round(96 * figure.get_figwidth())
+            drawn[name] = Drawn(f"data:image/svg+xml;base64,{text}", wide, round(GROW * wide))
     return drawn
 
 
@@ -156,7 +175,7 @@ def _json(source: Source, found: Exploration, made: Mapping[str, tables.Table]) 
 
 
 def _page(
-    source: Source, found: Exploration, pictures: Mapping[str, str], listed: Mapping[str, str]
+    source: Source, found: Exploration, pictures: Mapping[str, Drawn], listed: Mapping[str, str]
 ) -> str:
     return (
         environment()
@@ -170,6 +189,7 @@ def _page(
             figure_name=figure_name,
             states=State,
             much=tells_much,
+            implied=implied(found.together.findings),
             neighbours=_neighbours(found),
             matrix=len(found.together.findings) <= MATRIX_AT_MOST,
             differing=_differing(source, found),
@@ -182,12 +202,13 @@ def _page(
 def _neighbours(found: Exploration) -> list[tuple[str, int, list[tuple[str, int, int]]]]:
     """Each finding with its images and the findings that most often stand beside it."""
     t = found.together
+    over = implied(t.findings)
     rows = []
     for a, key in enumerate(t.findings):
         others = [
             (other, int(t.both[a, b]), int(t.given[a, b]))
             for b, other in enumerate(t.findings)
-            if a != b and t.given[a, b]
+            if a != b and t.given[a, b] and (a, b) not in over
         ]
         others.sort(key=lambda o: -o[1] / o[2])
         rows.append((key, int(t.both[a, a]), [o for o in others[:NEIGHBOURS] if o[1]]))

@@ -10,6 +10,7 @@ from hilum.datasets.exploration import Exploration
 from hilum.datasets.exploration.boxes import GRID, QUANTILES
 from hilum.datasets.exploration.people import BAND_YEARS, SEXES
 from hilum.datasets.exploration.readers import Readers
+from hilum.datasets.exploration.together import implied
 from hilum.domain import LabelTable, State, finding
 from hilum.evaluation import Measure, wilson
 from hilum.report.names import cell
@@ -113,7 +114,7 @@ def example_rows(
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Header and rows of ``examples.csv``."""
     rows = (
-        (key or "none present", cell(str(table.images[row])), cell(name))
+        (key, cell(str(table.images[row])), cell(name))
         for key, pictures in examples.items()
         for row, name in pictures
     )
@@ -136,7 +137,10 @@ def _overview(found: Exploration) -> Table:
         ("studies", found.studies),
         ("findings", len(found.findings)),
         ("images that say nothing of any finding", found.unlabelled),
-        ("images with a finding present", found.images - found.together.an_image.get(0, 0)),
+        (
+            "images with a finding present",
+            sum(images for n, images in found.together.an_image.items() if n),
+        ),
     ]
     rows += [("boxes", sum(b.boxes for b in found.boxes.findings))] if found.boxes else []
     return Table("What the table holds.", ("what", "number"), rows)
@@ -174,6 +178,7 @@ def _findings(found: Exploration) -> Table:
 
 def _conditional(found: Exploration) -> Table:
     t, rows = found.together, []
+    over = implied(t.findings)
     for a, given in enumerate(t.findings):
         for b, of in enumerate(t.findings):
             if a == b:
@@ -181,22 +186,31 @@ def _conditional(found: Exploration) -> Table:
             n = int(t.given[a, b])
             p = wilson(int(t.both[a, b]), n)
             reason = "" if n else "no image with the given finding says whether the other is there"
-            rows.append((given, of, int(t.both[a, b]), n, *share(p), reason))
-    header = ("given", "finding", "both", "images", "probability", "low", "high", "reason")
+            known = "implied" if (a, b) in over else ""
+            rows.append((given, of, int(t.both[a, b]), n, *share(p), known, reason))
+    header = ("given", "finding", "both", "images", "probability", "low", "high", "implied",
+              "reason")  # fmt: skip
     return Table("P(finding | given) by image: both present, of images with the given finding on "
-                 "which the other is present or absent.", header, rows)  # fmt: skip
+                 "which the other is present or absent. “implied”: the other is the wider finding "
+                 "that the given one is a kind of.", header, rows)  # fmt: skip
 
 
 def _an_image(found: Exploration) -> Table:
-    rows = [(n, images, images / found.images) for n, images in found.together.an_image.items()]
-    return Table("Findings present on an image.", ("findings", "images", "share"), rows)
+    t = found.together
+    rows: list[Row] = [(n, images, images / found.images) for n, images in t.an_image.items()]
+    if t.unlabelled:
+        rows.append(("unlabelled", t.unlabelled, t.unlabelled / found.images))
+    return Table("Findings present on an image; wider findings that another implies do not "
+                 "count. “unlabelled”: nothing is said.", ("findings", "images", "share"),
+                 rows)  # fmt: skip
 
 
 def _combinations(found: Exploration) -> Table:
     pairs = list(found.together.combinations.items())[:COMBINATIONS]
-    rows = [(" ".join(keys), len(keys), n, n / found.images) for keys, n in pairs]
+    rows = [(" ".join(keys) or "none", len(keys), n, n / found.images) for keys, n in pairs]
     header = ("findings", "number", "images", "share")
-    return Table(f"Exactly these findings present; the {COMBINATIONS:,} most common.", header, rows)
+    return Table(f"Exactly these findings present, without wider ones that they imply; the "
+                 f"{COMBINATIONS:,} most common.", header, rows)  # fmt: skip
 
 
 def _tally(about: str, header: tuple[str, str], tally: Mapping[int, int] | None) -> Table | None:
@@ -261,7 +275,9 @@ def _box_cross(found: Exploration) -> Table | None:
     rows = [(c.kind, c.without, c.not_annotated, c.with_boxes) for c in found.boxes.cross]
     header = ("images", "without_box", "of_those_not_annotated", "with_box")
     return Table("Boxes × findings: images with each finding, by whether they have boxes. "
-                 "“negative”: no finding is present; “others”: one is.", header, rows)  # fmt: skip
+                 "“negative”: no finding is present or "
+                 "uncertain, and something is absent; “unlabelled”: nothing is said; “others”: all "
+                 "other images.", header, rows)  # fmt: skip
 
 
 def _boxes(found: Exploration) -> Table | None:
