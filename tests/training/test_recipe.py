@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,13 @@ def test_the_shipped_recipes_are_valid(repository: Path) -> None:
     assert recipes
     for path in recipes:
         load_recipe(path)
+
+
+def test_the_recipe_of_the_docs_is_whole(repository: Path, tmp_path: Path) -> None:
+    page = (repository / "docs" / "pack.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    recipe = load_recipe(path)
+    assert recipe.data.stratum == ""
+    assert (recipe.data.train, recipe.data.tune, recipe.data.test) == ("train", "tune", "test")

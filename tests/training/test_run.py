@@ -46,6 +46,17 @@ def test_from_pictures_to_a_bundle(
         torch.load(state, weights_only=True)
 
 
+def test_a_recipe_without_strata(tmp_path: Path, collection: Path, recipe_text: str) -> None:
+    plain = recipe_text.replace('stratum = "road"\nstratum_name = "road"\n', "")
+    plain = plain.replace("epochs = 4", "epochs = 1")
+    assert "stratum" not in plain
+    recipe = load(tmp_path, plain)
+    card = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "run").card
+    metrics = {result.metric for result in card.results}
+    assert "AUROC" in metrics
+    assert not any("within" in metric for metric in metrics)
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
     tmp_path: Path, collection: Path, recipe_text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,12 +43,13 @@ def list_() -> None:
 
     from hilum.datasets.collections import COLLECTIONS
 
-    table = _plain("name", "images", "collection", "variants")
+    table = _plain("name", "images", "collection", "variants", "same pictures as")
     for name in COLLECTIONS:
         collection: Collection = COLLECTIONS.resolve(name)
         counts = [c for v in collection.variants.values() for c in v.counts if c.what == "images"]
         images = f"{max(c.expected for c in counts):,}" if counts else "?"
-        table.add_row(name, images, escape(collection.title), ", ".join(collection.variants))
+        table.add_row(name, images, escape(collection.title), ", ".join(collection.variants),
+                      ", ".join(collection.same_images_as))  # fmt: skip
     console = Console(highlight=False)
     console.print(table)
     console.print("Anything else: `hilum datasets table` with a column map or `folders`.")
@@ -67,7 +68,9 @@ def show(name: Name) -> None:
     console.print(f"[bold]{escape(collection.title)}[/bold]  {escape(collection.about)}")
     console.print(f"Cite: {escape(collection.citation)}")
     console.print(f"Licence: {escape(collection.licence)}")
-    console.print(f"From: {collection.home}", soft_wrap=True)
+    console.print(f"From: {escape(collection.home)}", soft_wrap=True)
+    if collection.same_images_as:
+        console.print(f"Same pictures, in whole or in part, as: {_names(collection)}")
     console.print("\n[bold]Files[/bold]")
     console.print(escape(collection.layout.rstrip()), soft_wrap=True)
     for number, (variant_name, variant) in enumerate(collection.variants.items()):
@@ -77,7 +80,8 @@ def show(name: Name) -> None:
         console.print(f"Published: {escape(counts)}." if counts else "No counts are published.")
     table = _plain("label", "finding")
     for label, key in collection.labels.items():
-        table.add_row(escape(label), key or f"none: {collection.undecided.get(label, '')}")
+        why = escape(collection.undecided.get(label, ""))
+        table.add_row(escape(label), key or f"none: {why}")
     console.print("\n[bold]Labels[/bold]")
     console.print(table)
 
@@ -93,13 +97,19 @@ def verify(
 ) -> None:
     """Compare a copy of a collection with the numbers that its publisher states.
 
-    Exit status 1 when something differs.
+    Exit status 1 when something differs, or when there is no number to compare with.
     """
     from rich.console import Console
+    from rich.markup import escape
 
     from hilum.datasets.collections import COLLECTIONS
     from hilum.datasets.verify import verify as compare
 
+    if name == FOLDERS or name.endswith(".toml"):
+        raise LabelError(
+            f"{name}: verify compares with published numbers, and those of your own data are not "
+            "published. `hilum datasets table` checks such a table while it writes it."
+        )
     collection: Collection = COLLECTIONS.resolve(name)
     found = compare(collection, folder, variant)
     console = Console(highlight=False)
@@ -110,6 +120,11 @@ def verify(
                             ("boxes outside their image", found.outside)):  # fmt: skip
         if offenders:
             console.print(f"[bold red]{len(offenders):,} {told}:[/] {_few(offenders)}")
+    if not found.counts:
+        others = [escape(n) for n, one in collection.variants.items() if one.counts]
+        hint = f"; --variant {' or '.join(others)} has some" if others else ""
+        console.print(f"[bold red]Not compared:[/] no counts are published for this variant{hint}.")
+        raise typer.Exit(1)
     if found.sound(images=images):
         checked = "labels and images" if images else "labels"
         console.print(f"[bold green]Sound:[/] {checked} of {collection.title} are as published.")
@@ -163,6 +178,7 @@ def table(
     """Write a label table: what `hilum explore`, `split` and `pack` work on."""
     import numpy as np
     from rich.console import Console
+    from rich.markup import escape
 
     from hilum.datasets.table import save
 
@@ -172,6 +188,7 @@ def table(
         raise LabelError(f"No folder {out.parent} for {out.name}.")
     if source != FOLDERS and (classes or patient_pattern):
         raise LabelError("--class and --patient-pattern belong to `folders`.")
+    _refuse_inputs(out, source, folder)
     read, unlabelled = _read(source, folder, variant, _meanings(classes or []), patient_pattern)
     here = np.array([(folder / image).is_file() for image in read.images.tolist()], np.bool_)
     missing = read.images[~here].tolist()
@@ -187,13 +204,17 @@ def table(
     _show_table(console, read)
     _show_notes(console, notes)
     if len(missing) == len(here):
-        console.print(f"{_WARN} None of the images is in {folder}: rows hold names only.")
+        console.print(
+            f"{_WARN} None of the images is in {escape(str(folder))}: rows hold names only."
+        )
     elif missing:
-        fate = "left out" if with_files else "their rows hold names only"
-        console.print(f"{_WARN} {len(missing):,} images have no file, {fate}: {_few(missing)}")
+        whose = "its row holds a name" if len(missing) == 1 else "their rows hold names"
+        fate = "left out" if with_files else f"{whose} only"
+        have = "image has" if len(missing) == 1 else "images have"
+        console.print(f"{_WARN} {len(missing):,} {have} no file, {fate}: {_few(missing)}")
     if unlabelled:
-        console.print(f"{_WARN} {len(unlabelled):,} image files have no row: {_few(unlabelled)}")
-    console.print(f"Written: {out}, {len(read):,} rows", soft_wrap=True)
+        console.print(f"{_WARN} {_no_row(unlabelled)}")
+    console.print(f"Written: {escape(str(out))}, {_many(len(read), 'row')}", soft_wrap=True)
 
 
 @app.command("join")
@@ -215,6 +236,19 @@ def join_(
             help="Take these findings; a wider one (opacity) is told from its kinds.",
         ),
     ] = "",
+    same_patients: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            help="These tables number the same patients alike, as labels of the same pictures do.",
+        ),
+    ] = "",
+    different_images: Annotated[
+        bool,
+        typer.Option(
+            "--different-images", help="Equal file names in two tables are different pictures."
+        ),
+    ] = False,
 ) -> None:
     """Put label tables of several collections into one.
 
@@ -222,21 +256,41 @@ def join_(
     patient 17 of another. What a collection does not label is unmentioned there, not absent.
     """
     from rich.console import Console
+    from rich.markup import escape
 
+    from hilum.cli.subset import check_output
     from hilum.datasets.join import join, roll_up
     from hilum.datasets.table import load, save
 
-    named: dict[str, LabelTable] = {}
+    paths: dict[str, Path] = {}
     for item in tables:
         name, equals, path = item.partition("=")
-        if not equals or not name or name in named:
+        if not equals or not name or name in paths:
             raise LabelError(f"{item!r}: wanted is NAME=TABLE, each name once.")
-        named[name] = load(Path(path))
-    joined = join(named)
+        paths[name] = Path(path)
+    check_output(out, paths.values())
+    same = [name.strip() for name in same_patients.split(",") if name.strip()]
+    named = {name: load(path) for name, path in paths.items()}
+    joined = join(named, same_patients=same, different_images=different_images)
     if findings:
         joined = roll_up(joined, tuple(key.strip() for key in findings.split(",")))
     save(joined, out)
-    _show_table(Console(highlight=False), joined)
+    console = Console(highlight=False)
+    _show_table(console, joined)
+    for note in joined.notes:
+        console.print(f"{_WARN} {escape(note)}")
+    for key, lacking in _one_sided(joined):
+        console.print(f"{_WARN} {escape(key)} is one-sided: it is {lacking} on no image.")
+
+
+def _one_sided(table: LabelTable) -> Iterable[tuple[str, str]]:
+    """Findings from which nothing can be learnt, and the state that they lack."""
+    from hilum.domain import State
+
+    for at, key in enumerate(table.findings):
+        for state, word in ((State.PRESENT, "present"), (State.ABSENT, "absent")):
+            if not (table.states[:, at] == state).any():
+                yield key, word
 
 
 def _read(
@@ -262,6 +316,38 @@ def _read(
     collection: Collection = COLLECTIONS.resolve(source)
     read = read_variant(collection, folder, variant)
     return read, sorted(files_of(collection, folder) - set(read.images.tolist()))
+
+
+def _refuse_inputs(out: Path, source: str, folder: Path) -> None:
+    """Refuse an output that would overwrite what is read: the map, its tables, a published one."""
+    from hilum.datasets.column_map import load_map
+    from hilum.datasets.source import read_header
+
+    inputs: list[Path] = []
+    if source.endswith(".toml"):
+        asked = load_map(Path(source))
+        inputs = [Path(source), folder / asked.table]
+        inputs += [folder / asked.boxes.table] if asked.boxes else []
+    elif source != FOLDERS and out.suffix == ".csv" and out.is_file():
+        inside = out.resolve().is_relative_to(folder.resolve())
+        inputs = [out] if inside and not {"image", "patient"} <= {*read_header(out)} else []
+    if out.resolve() in {path.resolve() for path in inputs}:
+        raise LabelError(
+            f"{out} is one of the files that are read; give another name with -o, or it is lost."
+        )
+
+
+def _no_row(files: Sequence[str]) -> str:
+    have = "image file has" if len(files) == 1 else "image files have"
+    return f"{len(files):,} {have} no row: {_few(files)}"
+
+
+def _names(collection: Collection) -> str:
+    return ", ".join(collection.same_images_as)
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _meanings(classes: Iterable[str]) -> dict[str, str | None]:
@@ -296,7 +382,7 @@ def _show_counts(console: Console, found: Verification) -> None:
     from rich.table import Table
 
     if not found.counts:
-        console.print(f"No published counts to compare; {len(found.table):,} images were read.")
+        console.print(f"{_many(len(found.table), 'image')} read.")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("counted", "published", "found", ""):
@@ -320,11 +406,12 @@ def _show_files(console: Console, found: Verification, *, images: bool) -> None:
     if found.missing:
         mark = "[bold red]Missing:[/]" if images else _WARN
         told = f": {_few(found.missing)}" if there else "."
-        console.print(f"{mark} {len(found.missing):,} of {rows:,} images have no file here{told}")
-    if found.unlabelled:
+        have = "has" if len(found.missing) == 1 else "have"
         console.print(
-            f"{_WARN} {len(found.unlabelled):,} image files have no row: {_few(found.unlabelled)}"
+            f"{mark} {len(found.missing):,} of {_many(rows, 'image')} {have} no file here{told}"
         )
+    if found.unlabelled:
+        console.print(f"{_WARN} {_no_row(found.unlabelled)}")
 
 
 def _show_table(console: Console, read: LabelTable) -> None:
@@ -342,6 +429,7 @@ def _show_table(console: Console, read: LabelTable) -> None:
         table.add_row(finding(key).name, *(f"{counts[state]:,}" for state in order))
     console.print(table)
     patients = len(np.unique(read.patients))
-    boxes = f", {len(read.boxes):,} boxes" if read.boxes is not None else ""
-    console.print(f"{len(read):,} images of {patients:,} patients{boxes}")
-    console.print(f"Columns: {', '.join(read.columns) or 'none'}")
+    drawn = 0 if read.boxes is None else len(read.boxes)
+    boxes = "" if read.boxes is None else f", {drawn:,} {'box' if drawn == 1 else 'boxes'}"
+    console.print(f"{_many(len(read), 'image')} of {_many(patients, 'patient')}{boxes}")
+    console.print(f"Columns: {', '.join(read.columns) or 'none'}", markup=False)

@@ -230,11 +230,26 @@ def _wanted(sources: Sequence[str], checksums: Sequence[str]) -> list[Wanted]:
     given = iter([checksum(f"sha256:{text.removeprefix('sha256:')}") for text in checksums])
     wanted: list[Wanted] = []
     for source in sources:
+        if not _SCHEME.match(source) and not Path(source).exists():
+            _refuse_name(source)
         if _SCHEME.match(source):
             wanted.append(Wanted(source, next(given, None)))
         else:
             wanted.extend(read_list(Path(source)))
     return wanted
+
+
+def _refuse_name(source: str) -> None:
+    """Say where a collection is to be had: its publisher wants its terms accepted."""
+    from hilum.datasets.collections import COLLECTIONS
+
+    if source in COLLECTIONS:
+        collection = COLLECTIONS.resolve(source)
+        raise FetchError(
+            f"{source} is a collection, not an address: its publisher offers it on "
+            f"{collection.home}. Accept its terms there, and give the addresses of its files to "
+            f"`hilum datasets fetch`. They belong into one folder so:\n{collection.layout.rstrip()}"
+        )
 
 
 def _headers(given: Sequence[str]) -> tuple[tuple[str, str], ...]:

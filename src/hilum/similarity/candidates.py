@@ -26,6 +26,7 @@ class Found:
     """Candidates from the first of two sets of pictures to the second, block by block."""
 
     parts: list[Candidates] = field(default_factory=list[Candidates])
+    same_set: bool = False
 
     def add(self, candidates: Candidates, turning: Turning, *, swapped: bool) -> None:
         """Take candidates whose asked pictures were turned first, or belong to the second set."""
@@ -39,6 +40,7 @@ class Found:
 
     def ordered(self) -> None:
         """Let the smaller number stand first: both sets are the same."""
+        self.same_set = True
         for number, part in enumerate(self.parts):
             back = part.first > part.second
             affines = part.affines.copy()
@@ -57,8 +59,10 @@ class Found:
         fresh = np.ones(len(order), np.bool_)
         fresh[1:] = (pair[:, 1:] != pair[:, :-1]).any(0)
         order = order[fresh]
-        near = np.minimum(_places(first[order], votes[order]), _places(second[order], votes[order]))
-        order = order[near < PER_PICTURE]
+        apart = 0 if self.same_set else int(first.max(initial=0)) + 1
+        pictures = np.concatenate([first[order], second[order] + apart])
+        place = _places(pictures, np.tile(votes[order], 2)).reshape(2, -1).min(0)
+        order = order[place < PER_PICTURE]
         return Candidates(first[order], second[order], votes[order], affines[order])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.similarity.features import DIMENSIONS, Features
 from hilum.similarity.threads import mapped
-from hilum.similarity.turning import Turning
+from hilum.similarity.turning import MIRRORED, UPRIGHT, Turning
 
 PER_CELL = 1500
 """Features that a cell of the index holds on average."""
@@ -43,10 +43,11 @@ class Index:
 
     Attributes:
         features: what is indexed.
-        centres: float32 [cells, 32].
+        centres: float32 [cells, 32]; for each its mirror image is there, at the other end.
         order: int32 [features], the features cell by cell.
         starts: int64 [cells + 1].
         bias: float32 [features], added to squared distances: see :data:`FAVOUR`.
+        homes: int32 [features, probes], the nearest cells of each, nearest first.
     """
 
     features: Features
@@ -54,6 +55,7 @@ class Index:
     order: NDArray[np.int32]
     starts: NDArray[np.int64]
     bias: NDArray[np.float32]
+    homes: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,25 +74,35 @@ class Matches:
 def build(features: Features, *, threads: int) -> Index:
     """Sort features into cells around centres found by Lloyd's algorithm on an even sample."""
     codes = features.codes
-    cells = max(1, len(codes) // PER_CELL)
-    step = max(1, len(codes) // _SAMPLE)
-    sample = codes[::step].astype(np.float32)
-    centres = sample[:: max(1, len(sample) // cells)][:cells].copy()
-    if not len(centres):
-        centres = np.zeros((1, DIMENSIONS), np.float32)
+    cells = max(1, len(codes) // PER_CELL // 2)
+    sample = codes[:: max(1, len(codes) // _SAMPLE)]
+    # Half of the centres are found, on what lies on the left side as on its mirror image.
+    sample = np.concatenate([sample[::2], MIRRORED.codes(sample[1::2])])
+    centres = np.zeros((1, DIMENSIONS), np.float32)
+    if len(sample):
+        centres = sample[:: max(1, len(sample) // cells)][:cells].astype(np.float32)
     for _ in range(_ROUNDS if cells > 1 else 0):
-        home = _homes(sample, centres, 1, threads)[:, 0]
+        home = _homes(sample, _mirrored(centres), 1, threads)[:, 0]
+        turned = home >= len(centres)
+        same_side = np.where(turned[:, None], MIRRORED.codes(sample), sample)
+        home = np.where(turned, 2 * len(centres) - 1 - home, home)
         order = np.argsort(home, kind="stable")
         filled, first = np.unique(home[order], return_index=True)
-        sums = np.add.reduceat(sample[order], first, axis=0)
+        sums = np.add.reduceat(same_side[order], first, axis=0, dtype=np.float64)
         sizes = np.diff([*first, len(order)])[:, None]
         centres[filled] = (sums / sizes).astype(np.float32)
-    home = _homes(codes, centres, 1, threads)[:, 0]
-    order = np.argsort(home, kind="stable").astype(np.int32)
-    starts = np.searchsorted(home[order], np.arange(len(centres) + 1))
+    centres = _mirrored(centres)
+    homes = _homes(codes, centres, min(PROBES, len(centres)), threads)
+    order = np.argsort(homes[:, 0], kind="stable").astype(np.int32)
+    starts = np.searchsorted(homes[order, 0], np.arange(len(centres) + 1)).astype(np.int64)
     favour = (np.arange(len(features)) * 0.6180339887498949 % 1).astype(np.float32)
     bias = FAVOUR * np.repeat(favour, np.diff(features.starts))
-    return Index(features, centres, order, starts.astype(np.int64), bias)
+    return Index(features, centres, order, starts, bias, homes)
+
+
+def _mirrored(centres: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centres and, in reverse order, their mirror images: number i's is number −1 − i."""
+    return np.concatenate([centres, MIRRORED.codes(centres[::-1])])
 
 
 def search(
@@ -114,9 +126,12 @@ def search(
     """
     first, last = int(features.starts[pictures.start]), int(features.starts[pictures.stop])
     codes = turning.codes(features.codes[first:last])
-    probes = min(PROBES, len(index.centres))
-    homes = _homes(codes, index.centres, probes, threads)
-    flat = homes.ravel()
+    if turning in (UPRIGHT, MIRRORED) and within:
+        homes = index.homes[first:last]
+        homes = homes if turning == UPRIGHT else len(index.centres) - 1 - homes
+    else:
+        homes = _homes(codes, index.centres, min(PROBES, len(index.centres)), threads)
+    probes, flat = homes.shape[1], homes.ravel()
     order = np.argsort(flat, kind="stable")
     starts = np.searchsorted(flat[order], np.arange(len(index.centres) + 1))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.similarity.features import ORDERS
+
+Code = TypeVar("Code", np.int8, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Turning:
         moved = (points[:, :2] - 0.5) @ self.matrix.T.astype(np.float32) + 0.5
         return np.column_stack([moved, points[:, 2]]).astype(np.float32)
 
-    def codes(self, codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    def codes(self, codes: NDArray[Code]) -> NDArray[Code]:
         """Codes [n, 32] of the turned picture: cosines of odd order and sines change their sign."""
         down, across, term = ORDERS.T
         sign = np.ones(len(ORDERS), np.int8)
@@ -49,7 +52,7 @@ class Turning:
             sign[(across % 2 == 1) ^ (term == 2)] *= -1
         if self.up_down:
             sign[(down % 2 == 1) ^ (term == 2)] *= -1
-        return turned * sign
+        return np.multiply(turned, sign, dtype=codes.dtype)
 
 
 _NUMBER = {tuple(order): number for number, order in enumerate(ORDERS.tolist())}

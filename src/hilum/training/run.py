@@ -290,7 +290,7 @@ def _card(
         note="each image judged by a network that saw nothing of its patient; the logits of "
         f"{recipe.folds} networks pooled; 1 seed",
         seed=recipe.seed,
-        strata=recipe.data.stratum_name,
+        strata=_strata(recipe),
     )
     for part in [p for p in ("tune", "test") if p in split.parts]:
         at = split.parts[part]
@@ -308,7 +308,7 @@ def _card(
             split=part,
             note=note,
             seed=recipe.seed,
-            strata=recipe.data.stratum_name,
+            strata=_strata(recipe),
         )
         results += calibration_slopes(
             findings, logits, material.targets[at], material.mask[at], split=part, note=note
@@ -348,6 +348,11 @@ def _card(
             **{name: version(name) for name in ("hilum", "torch", "timm", "lightning", "onnx")},
         },
     )
+
+
+def _strata(recipe: Recipe) -> str:
+    """What the strata are; "" where the recipe names none."""
+    return recipe.data.stratum_name if recipe.data.stratum else ""
 
 
 def _reference(material: Material, rows: NDArray[np.int64]) -> Reference:

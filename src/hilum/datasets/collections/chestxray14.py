@@ -174,7 +174,8 @@ def patients_of(path: Path, images: Text, patients: Text) -> Text:
         LabelError: name and table disagree.
     """
     named = _patients(images)
-    other = np.strings.lstrip(patients, "0") != np.strings.lstrip(named, "0")
+    pairs = zip(patients, named, strict=True)
+    other = np.array([one.lstrip("0") != two.lstrip("0") for one, two in pairs], np.bool_)
     if other.any():
         odd = first_few(images[other].tolist())
         raise LabelError(
@@ -359,4 +360,5 @@ images_001/images/*.png … images_012/images/*.png, or images/*.png""",
         ),
     },
     labels=LABELS,
+    same_images_as=("nih-cxr-lt", "rsna-pneumonia", "covid19-radiography"),
 )

@@ -111,4 +111,11 @@ masks/ and *.metadata.xlsx are not read: the folders say the class)""",
         )
     },
     labels=LABELS,
+    same_images_as=(
+        "chestxray14",
+        "nih-cxr-lt",
+        "rsna-pneumonia",
+        "paediatric-pneumonia",
+        "covid-chestxray",
+    ),
 )

@@ -17,6 +17,7 @@ from hilum.datasets import counts
 from hilum.datasets.collection import Collection, Count, Variant
 from hilum.datasets.columns import one_row_an_image
 from hilum.datasets.files import find_table, locate, need_table
+from hilum.datasets.kinds import left_open
 from hilum.datasets.source import read_columns, read_header
 from hilum.domain import LabelTable, State
 from hilum.domain.findings import wider
@@ -85,7 +86,9 @@ def read(folder: Path) -> LabelTable:
         LabelError: no metadata.csv, a column is missing, labels outside the vocabulary.
     """
     path = need_table(folder, *METADATA)
-    cells = {name: np.strings.strip(column) for name, column in read_columns(path).items()}
+    cells = {
+        name: text([cell.strip() for cell in column]) for name, column in read_columns(path).items()
+    }
     lacking = {"patientid", "finding", "view", "modality", "filename"} - set(cells)
     if lacking:
         raise LabelError(f"{path.name} lacks {sorted(lacking)}; it has {read_header(path)}.")
@@ -122,7 +125,7 @@ def _states(path: Path, cells: Mapping[str, Text]) -> tuple[tuple[str, ...], NDA
         raise LabelError(f"{path.name}: {len(unknown)} findings outside the vocabulary: "
                          f"{first_few(worst, quoted=False)}.")  # fmt: skip
     named = [keys or set() for keys in told]
-    above = [{k for key in keys for k in wider(key)} for keys in named]
+    above = [_above(value, keys) for value, keys in zip(values.tolist(), named, strict=True)]
     every = {k for own, up in zip(named, above, strict=True) for k in own | up}
     order = dict.fromkeys(str(key) for key in LABELS.values())
     keys = tuple(key for key in order if key in every - {"no_finding"})
@@ -147,13 +150,22 @@ def _keys(cell: str) -> set[str] | None:
     return {key for label in labels if (key := LABELS[label]) is not None}
 
 
+def _above(cell: str, named: set[str]) -> set[str]:
+    """Keys wider than those that a cell names, by the vocabulary and by the cell's own paths."""
+    paths = [label.strip().split("/")[:-1] for label in cell.split(",")]
+    steps = ["/".join(path[:end]) for path in paths for end in range(1, len(path) + 1)]
+    wide = {k for key in named for k in wider(key)}
+    return wide | {key for step in steps if (key := LABELS[step]) is not None}
+
+
 def _state(key: str, named: set[str], above: set[str]) -> State:
     if key in named | above:
         return State.PRESENT
     if named == {"no_finding"}:
         return State.ABSENT
-    # "Pneumonia" leaves its cause open, ARDS is no cause, and few rows say whether ARDS was there.
-    silent = not named - {"ards"} or key == "ards" or set(wider(key)) & named
+    # "Pneumonia" leaves its cause open, COVID-19 whether the image shows a pneumonia; ARDS is no
+    # cause, and few rows say whether it was there.
+    silent = not named - {"ards"} or key == "ards" or set(left_open(key)) & named
     return State.UNMENTIONED if silent else State.ABSENT
 
 
@@ -326,4 +338,5 @@ images/*.jpg, *.jpeg, *.png""",
     },
     labels=LABELS,
     undecided=UNDECIDED,
+    same_images_as=("covid19-radiography",),
 )

@@ -84,7 +84,7 @@ def _read(folder: Path, labels: str) -> LabelTable:
 
 def _images(path: Path, facts: Mapping[str, Text]) -> LabelTable:
     patient, study, when = facts["subject_id"], facts["study_id"], facts["StudyDate"]
-    ten = np.array([p[:2] for p in patient.tolist()], np.dtypes.StringDType())
+    ten = text([p[:2] for p in patient])
     days = iso_dates(path, "StudyDate", when)
     columns = {
         "study": study,

@@ -170,4 +170,5 @@ images_001/images/*.png … images_012/images/*.png, or images/*.png""",
         ),
     },
     labels={**LABELS, "Pleural_Thickening": "pleural_thickening"},
+    same_images_as=("chestxray14", "rsna-pneumonia", "covid19-radiography"),
 )

@@ -16,9 +16,10 @@ from hilum.datasets.collections.padchest_labels import LABELS, UNDECIDED
 from hilum.datasets.columns import named, one_row_an_image, tidy
 from hilum.datasets.dates import iso_dates, visits
 from hilum.datasets.files import locate, need_table
+from hilum.datasets.kinds import with_kinds
 from hilum.datasets.source import read_columns
 from hilum.domain import LabelTable, State
-from hilum.domain.text import Text, first_few, text
+from hilum.domain.text import Text, coded, first_few, text
 from hilum.errors import LabelError
 
 TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
@@ -57,8 +58,9 @@ DAMAGED = frozenset({
 NOTES = (
     "Ages are the year of the study less the year of birth: up to one year too high.",
     (
-        "Findings that a report does not name are absent, but unmentioned where it says "
-        "'unchanged' or 'exclude': such a report does not name all that is there."
+        "Findings that a report does not name are absent, wider findings of those that it names "
+        "are present, and kinds of them are unmentioned. Where a report says 'unchanged' or "
+        "'exclude', or nothing of any finding, what it does not name is unmentioned."
     ),
 )
 
@@ -90,7 +92,9 @@ def _read(folder: Path, method: str = "") -> LabelTable:
     table = one_row_an_image(path.name, cells["ImageID"], patient, (FINDINGS, states), columns)
     notes = [*NOTES]
     if damaged.any():
-        notes.append(f"{int(damaged.sum())} images are damaged as published: column damaged.")
+        many = int(damaged.sum())
+        told = "1 image is" if many == 1 else f"{many:,} images are"
+        notes.append(f"{told} damaged as published: column damaged.")
     return locate(replace(table, notes=tuple(notes)), folder, FILES).table
 
 
@@ -99,7 +103,7 @@ _LIST = re.compile(r"\[(?:'[^']*'(?:, )?)*\]")
 
 def _states(path: Path, cells: Text) -> tuple[NDArray[np.uint8], Text]:
     """States from cells that hold a list in Python's writing, and what is said of the report."""
-    values, inverse = np.unique(cells, return_inverse=True)
+    values, inverse = coded(cells)
     lists, marks, odd = [], [], []
     for value in values.tolist():
         if value.casefold() in {"", "nan"}:
@@ -116,15 +120,10 @@ def _states(path: Path, cells: Text) -> tuple[NDArray[np.uint8], Text]:
             f"{path.name}: {len(odd)} cells of Labels are no list of labels: {first_few(odd)}."
         )
     known = {label.casefold(): key for label, key in LABELS.items()}
-    found = named(path, text(lists)[inverse], "|", known)
-    states = np.full((len(cells), len(FINDINGS)), State.UNMENTIONED, np.uint8)
-    said = text(lists)[inverse] != ""
-    states[said] = State.ABSENT
+    found = named(path, text(lists)[inverse], "|", known, also=FINDINGS)
+    states = with_kinds(FINDINGS, np.column_stack([found[key] for key in FINDINGS]))
     silent = np.array(["unchanged" in m or "exclude" in m for m in marks], np.bool_)[inverse]
-    states[silent] = State.UNMENTIONED
-    for at, key in enumerate(FINDINGS):
-        if key in found:
-            states[found[key] == State.PRESENT, at] = State.PRESENT
+    states[silent[:, None] & (states == State.ABSENT)] = State.UNMENTIONED
     return states, text(marks)[inverse]
 
 
@@ -133,12 +132,12 @@ REMARKS = ("exclude", "suboptimal study", "unchanged")
 
 
 def _spelt(cells: Text, spellings: Mapping[str, str], otherwise: str) -> Text:
-    values, inverse = np.unique(cells, return_inverse=True)
+    values, inverse = coded(cells)
     return text([spellings.get(value.strip(), otherwise) for value in values.tolist()])[inverse]
 
 
 def _ages(path: Path, date: Text, births: Text) -> NDArray[np.float32]:
-    values, inverse = np.unique(births, return_inverse=True)
+    values, inverse = coded(births)
     years, odd = [], []
     for value in values.tolist():
         try:
@@ -148,7 +147,7 @@ def _ages(path: Path, date: Text, births: Text) -> NDArray[np.float32]:
             odd.append(value)
     if odd:
         raise LabelError(f"{path.name}: {first_few(odd)} cannot be taken for a year of birth.")
-    days, day = np.unique(date, return_inverse=True)
+    days, day = coded(date)
     studied = np.array([float(d[:4]) if d else np.nan for d in days.tolist()])[day]
     ages = studied - np.array(years)[inverse]
     return np.where((ages >= 0) & (ages <= OLDEST), ages, np.nan).astype(np.float32)

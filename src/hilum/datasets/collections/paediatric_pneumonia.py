@@ -169,4 +169,5 @@ val/NORMAL, val/PNEUMONIA      16 images taken from train, in the re-distributio
         )
     },
     labels=LABELS,
+    same_images_as=("covid19-radiography",),
 )

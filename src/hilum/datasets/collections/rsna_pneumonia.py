@@ -174,4 +174,5 @@ stage_2_train_images/<patientId>.dcm …
         )
     },
     labels=LABELS,
+    same_images_as=("chestxray14", "nih-cxr-lt", "covid19-radiography"),
 )

@@ -100,7 +100,7 @@ def _read_kfold(folder: Path) -> LabelTable:
     others = ["patientid", "studyid", "series_id", "imageid", "label", "hasbox", "fold"]
     cells = read_columns(path, [*others, *CLASSES])
     boxes = [_label_boxes(path, label) for label in cells["label"].tolist()]
-    says = np.strings.lower(cells["hasbox"]) == "true"
+    says = np.array([cell.lower() == "true" for cell in cells["hasbox"]])
     odd = cells["imageid"][says != np.array([len(drawn) > 0 for drawn in boxes])]
     if len(odd):
         raise LabelError(f"{path.name}: label and hasbox disagree on {len(odd)} images: "

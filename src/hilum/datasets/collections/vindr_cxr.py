@@ -276,7 +276,7 @@ def _boxes(
     keep &= ~flat
     notes = (f"{path.name}: {int(flat.sum())} boxes without area left out.",) if flat.any() else ()
     xywh = np.stack([left, top, right - left, bottom - top], axis=1)[keep]
-    keys = np.array(_keys(labels), np.dtypes.StringDType())[column[keep]]
+    keys = text(_keys(labels))[column[keep]]
     return Boxes(at[keep], keys, xywh, np.ones(len(images), np.bool_)), notes
 
 

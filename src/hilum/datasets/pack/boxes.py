@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.domain import LabelTable
 from hilum.domain.boxes import Boxes
+
+
+def of_files(table: LabelTable, width_px: NDArray[Any], height_px: NDArray[Any]) -> Boxes | None:
+    """The boxes of a table in pixels of the image files that are there.
+
+    Published boxes are measured in the picture that the table's columns width_px and height_px
+    tell of, while the file may be a smaller copy of it.
+
+    Args:
+        table: whose boxes are meant; where its columns tell no size, its boxes fit the files.
+        width_px: of the files, upright or not as they are stored, one an image.
+        height_px: the same.
+
+    Returns:
+        The boxes; None where nobody drew any.
+    """
+    if table.boxes is None or not {"width_px", "height_px"} <= set(table.columns):
+        return table.boxes
+    wide, high = table.columns["width_px"], table.columns["height_px"]
+    told = (wide > 0) & (high > 0)
+    across = np.divide(width_px, wide, where=told, out=np.ones(len(table)))
+    down = np.divide(height_px, high, where=told, out=np.ones(len(table)))
+    return table.boxes.scaled(across, down)
 
 
 def into_pack(boxes: Boxes, to_source: NDArray[np.float64]) -> Boxes:

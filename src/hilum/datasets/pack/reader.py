@@ -219,7 +219,7 @@ class Pack:
 
     @cached_property
     def table(self) -> LabelTable:
-        """The labels of the pictures, a row each, boxes in pixels of the image files.
+        """The labels of the pictures, a row each, boxes as the packed table has them.
 
         Raises:
             PackError: the packing was stopped before labels were written, or they are damaged.
@@ -239,8 +239,13 @@ class Pack:
 
     @property
     def boxes(self) -> Boxes | None:
-        """The boxes of :attr:`table` in pixels of the pictures; None where nobody drew any."""
-        drawn = self.table.boxes
+        """The boxes of :attr:`table` in pixels of the pictures; None where nobody drew any.
+
+        Where the table tells another size of an image than its file has (``width_px`` and
+        ``height_px``), its boxes are measured in that size.
+        """
+        index = self.index
+        drawn = carried.of_files(self.table, index["source_width"], index["source_height"])
         return None if drawn is None else carried.into_pack(drawn, self.index["to_source"])
 
     def to_source(self, row: int) -> Affine:
