@@ -14,7 +14,18 @@ from benchmarks.machine import circumstances, keep_two_cores
 from benchmarks.options import ROOT, Options
 from benchmarks.results import render, write
 
-SCRIPTS = ("intake", "reading", "cold", "memory", "chest14", "lies", "convert", "explore", "pack", "similarity")
+SCRIPTS = (
+    "intake",
+    "reading",
+    "cold",
+    "memory",
+    "chest14",
+    "lies",
+    "convert",
+    "explore",
+    "pack",
+    "similarity",
+)
 PACKAGES = {
     "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
     "reading": ("hilum", "onnxruntime", "torch", "torchxrayvision", "scikit-image", "pydicom"),

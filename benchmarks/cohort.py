@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.datasets.split import by_column, folds
 from hilum.datasets.columns import Columns, read_csv
+from hilum.datasets.split import by_column, folds
 from hilum.domain import LabelTable, Split
 from hilum.evaluation import Reference
 from hilum.training.recipe import Recipe

@@ -46,7 +46,9 @@ def test_the_contract_and_the_picture_name_every_room(repository):
     picture = page.split("```")[1]
     drawn = set(re.findall(r"\w+", " ".join(line[:70] for line in picture.splitlines())))
     assert rooms <= drawn
-    assert rooms - {"lock", "registry", "errors"} <= set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert rooms - {"lock", "registry", "errors"} <= set(
+        re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(SOURCE)))

@@ -92,10 +92,11 @@ def _fullest(
 ) -> Candidates:
     centre = there - np.exp(zoom)[:, None] * here
     places = np.column_stack([zoom / _ZOOM_STEP, centre / _PLACE_STEP])
+    run = np.cumsum(np.diff(pair, prepend=pair[:1]) != 0)  # small enough to share 64 bits
     of, votes, members = list[NDArray[np.int64]](), list[NDArray[np.int64]](), []
     for shift in np.ndindex(2, 2, 2):
         bins = (np.floor(places + np.array(shift) / 2).astype(np.int64) + 64) & 127
-        key = ((pair << 7 | bins[:, 0]) << 7 | bins[:, 1]) << 7 | bins[:, 2]
+        key = ((run << 7 | bins[:, 0]) << 7 | bins[:, 1]) << 7 | bins[:, 2]
         _, first, member, counts = np.unique(
             key, return_index=True, return_inverse=True, return_counts=True
         )

@@ -114,7 +114,8 @@ def test_too_little_room_is_told_before_anything_is_fetched(
 def test_a_second_process_is_kept_out(addresses, web, tmp_path, quick):
     code = (
         "import sys; from pathlib import Path; from hilum.lock import held\n"
-        "with held(Path(sys.argv[1]) / '.hilum-fetch.lock', Path(sys.argv[1])):\n    print('held', flush=True); sys.stdin.read()\n"
+        "folder = Path(sys.argv[1])\nwith held(folder / '.hilum-fetch.lock', folder):\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
