@@ -1,91 +1,174 @@
-"""A backbone with a linear head whose evidence can be seen on the picture."""
+"""A backbone, a head, and the tasks whose outputs the head gives side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
-import timm
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hilum.errors import RecipeError
-from hilum.models import WEIGHTS
+from hilum.models import outputs
+from hilum.models.backbones import Backbone, build_backbone
+from hilum.models.classifier import Classifier, Forward
+from hilum.models.heads import build_head
+from hilum.models.tasks import Task
 from hilum.registry import unknown
 
+__all__ = ["Forward", "Network", "build_network"]
 
-class Forward(NamedTuple):
-    """Everything that one pass gives.
-
-    Attributes:
-        logits: [batch, findings].
-        features: [batch, width], the averaged feature map.
-        cams: [batch, findings, h, w]; the mean over h and w plus the head's bias is the logit.
-    """
-
-    logits: Tensor
-    features: Tensor
-    cams: Tensor
+TOKEN = (32, 32)
+"""Pixels of the image that stands in for one where only what follows a cut is wanted."""
 
 
-class Network(nn.Module):
-    """Backbone → feature map → average → dropout → linear.
+class Network(Classifier):
+    """Backbone → feature map → head → raw outputs of all tasks.
 
     Args:
-        backbone: timm name of a convolutional network; one grey channel in.
-        findings: number of outputs.
-        dropout: share of features dropped in training, in [0, 1).
+        backbone: one grey channel in, a map out.
+        tasks: side by side in the outputs; no finding in two of them.
+        head: a name in :data:`hilum.models.heads.HEADS`, for all tasks.
+        dropout: in [0, 1); None: what the head has by default.
 
     Raises:
-        RecipeError: timm knows no such network, or it has no feature map.
+        RecipeError: no such head, no task, or a finding in two tasks.
     """
 
-    def __init__(self, backbone: str, findings: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        tasks: Sequence[Task],
+        *,
+        head: str = "linear",
+        dropout: float | None = None,
+    ) -> None:
         super().__init__()
-        self.backbone = build_backbone(backbone)
-        self.drop = nn.Dropout(dropout)
-        self.head = nn.Linear(_width(self.backbone, backbone), findings)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        self.findings = outputs.findings_of(tasks)
+        self.tasks = tuple(tasks)
+        self.backbone = backbone
+        count = sum(task.outputs for task in tasks)
+        self.head = build_head(head, backbone.width, count, dropout=dropout)
+        self.heatmaps = outputs.heatmaps(tasks, self.head)
+        self._token: tuple[int, int] | None = None
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits [batch, findings] of images [batch, 1, rows, columns]."""
-        return self.head(self.drop(self.map(image).mean((2, 3))))
+        """Raw outputs [batch, outputs] of images [batch, 1, rows, columns]."""
+        return self.raw(self.map(image))
+
+    def map(self, image: Tensor) -> Tensor:
+        """The feature map [batch, width, h, w] of images."""
+        return self.backbone(image)
+
+    def raw(self, found: Tensor) -> Tensor:
+        """Raw outputs [batch, outputs] of a feature map [batch, width, h, w]."""
+        return outputs.arranged(self.tasks, self.head(self.head.pool(found)))
+
+    def features(self, found: Tensor) -> Tensor:
+        """What the gate measures, [batch, width]: the average of a map [batch, width, h, w]."""
+        return found.mean((2, 3))
+
+    def log_odds(self, raw: Tensor) -> Tensor:
+        """Log-odds [batch, findings] of raw outputs [batch, outputs]."""
+        return outputs.log_odds(self.tasks, raw)
 
     def everything(self, image: Tensor) -> Forward:
-        """Logits, features and class activation maps (Zhou et al. 2016, eq. 2) in one pass."""
-        features = self.map(image)
-        cams = torch.einsum("bchw,fc->bfhw", features, self.head.weight)
-        pooled = features.mean((2, 3))
-        return Forward(self.head(pooled), pooled, cams)
+        """Log-odds, features and maps of evidence in one pass."""
+        found = self.map(image)
+        free = self.head(self.head.pool(found))
+        evidence = self.head.evidence(found)
+        return Forward(
+            outputs.log_odds_of_free(self.tasks, free),
+            self.features(found),
+            None if evidence is None else outputs.cams(self.tasks, free, evidence),
+        )
+
+    def start(self, targets: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
+        """Let the untrained head give every radiograph the frequencies of the training rows.
+
+        Args:
+            targets: [rows, findings].
+            mask: which cells count, [rows, findings].
+        """
+        self.head.start(outputs.start(self.tasks, targets, mask))
 
     def upto(self, image: Tensor, cut: str) -> Tensor:
-        """What the backbone's module ``cut`` gives for images, without computing what follows."""
-        with _hook(self.backbone, cut, _leave), torch.no_grad():
+        """What the backbone's module ``cut`` gives for images, without computing what follows.
+
+        Raises:
+            RecipeError: the backbone has no such module, or does not use it.
+        """
+        with _hook(self.backbone.net, cut, _leave), torch.no_grad():
             try:
                 self.map(image)
             except _Left as left:
                 return left.activation
         raise RecipeError(f"The backbone does not use its module {cut!r}.")
 
-    def beyond(self, activation: Tensor, cut: str) -> Tensor:
-        """Logits from what :meth:`upto` gave.
+    def beyond(
+        self, activation: Tensor, cut: str, *, size: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Raw outputs from what :meth:`upto` gave; the arguments are :meth:`map_beyond`'s."""
+        return self.raw(self.map_beyond(activation, cut, size=size))
 
-        The modules before ``cut`` see a token image of a few pixels, and their result is put
-        aside; this holds for any backbone in which all that follows depends on ``cut`` alone.
+    def map_beyond(
+        self, activation: Tensor, cut: str, *, size: tuple[int, int] | None = None
+    ) -> Tensor:
+        """The feature map [batch, width, h, w] from what :meth:`upto` gave.
+
+        The modules before ``cut`` see a token image, and their result is put aside; this holds for
+        any backbone in which all that follows depends on ``cut`` alone.
+
+        Args:
+            activation: of any batch.
+            cut: the module that gave it.
+            size: rows and columns of the images behind it. Needed only for a transformer whose
+                images are not square.
         """
-        return self.head(self.drop(self.map_beyond(activation, cut).mean((2, 3))))
-
-    def map_beyond(self, activation: Tensor, cut: str) -> Tensor:
-        """The feature map [batch, channels, h, w] from what :meth:`upto` gave."""
-        token = torch.zeros(1, 1, 32, 32, device=activation.device)
-        with _hook(self.backbone, cut, lambda *_: activation):
+        token = torch.zeros(1, 1, *(size or self._token_size()), device=activation.device)
+        with _hook(self.backbone.net, cut, lambda *_: activation):
             return self.map(token)
 
-    def map(self, image: Tensor) -> Tensor:
-        """The feature map [batch, channels, h, w] of images."""
-        return self.backbone.forward_features(image)  # type: ignore[operator]
+    def _token_size(self) -> tuple[int, int]:
+        if self._token is None:
+            self._token = self.backbone.size
+            if self.backbone.end.kind == "map":
+                try:
+                    self.backbone.check(*TOKEN)
+                    self._token = TOKEN
+                except RecipeError:
+                    pass  # too small for it
+        return self._token
+
+
+def build_network(
+    *,
+    backbone: str,
+    tasks: Sequence[Task],
+    cut: str = "",
+    normalisation: str = "",
+    drop_path: float = 0.0,
+    head: str = "linear",
+    dropout: float | None = None,
+) -> Network:
+    """An untrained network from plain values.
+
+    Args:
+        backbone: name, as :func:`~hilum.models.backbones.build_backbone` takes it.
+        tasks: side by side in the outputs.
+        cut: place behind which the backbone is left out; "" keeps it whole.
+        normalisation: what takes the place of batch normalisation; "" keeps it.
+        drop_path: share of residual branches left out in training, in [0, 1).
+        head: a name in :data:`hilum.models.heads.HEADS`.
+        dropout: of the head, in [0, 1); None: what the head has by default.
+
+    Raises:
+        RecipeError: a name is unknown, or the parts do not fit.
+    """
+    found = build_backbone(backbone, cut=cut, normalisation=normalisation, drop_path=drop_path)
+    return Network(found, tasks, head=head, dropout=dropout)
 
 
 class _Left(Exception):
@@ -104,73 +187,11 @@ def _leave(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
 def _hook(
     network: nn.Module, name: str, hook: Callable[[nn.Module, object, Tensor], Tensor]
 ) -> Iterator[None]:
-    handle = network.get_submodule(name).register_forward_hook(hook)
+    modules = dict(network.named_modules())
+    if name not in modules or not name:
+        raise RecipeError(unknown("module of the backbone", name, [m for m in modules if m]))
+    handle = modules[name].register_forward_hook(hook)
     try:
         yield
     finally:
         handle.remove()
-
-
-def build_backbone(name: str) -> nn.Module:
-    """A timm network without its classifier, untrained, for one grey channel.
-
-    Raises:
-        RecipeError: timm knows no such network.
-    """
-    if not timm.is_model(name):
-        raise RecipeError(unknown("backbone", name, timm.list_models()))
-    if name not in WEIGHTS:
-        return timm.create_model(name, pretrained=False, in_chans=1, num_classes=0)
-    card = WEIGHTS.resolve(name)
-    network = timm.create_model(
-        name, pretrained=False, in_chans=1, num_classes=0, **card.timm_options
-    )
-    card.adapt(network)
-    return network
-
-
-def freeze(network: Network, upto: str) -> list[str]:
-    """Stop a backbone from learning, from its input up to a named module.
-
-    Frozen parameters get no gradient. Batch normalisation of the whole network keeps the
-    statistics that it came with: on few images they are better than what a batch gives.
-
-    Args:
-        network: changed in place.
-        upto: name of a direct or nested module of the backbone ("blocks.2"), inclusive; "" freezes
-            nothing.
-
-    Returns:
-        Names of the frozen parameters.
-
-    Raises:
-        RecipeError: the backbone has no such module; the message says which it has.
-    """
-    if not upto:
-        return []
-    modules = dict(network.backbone.named_modules())
-    if upto not in modules:
-        raise RecipeError(unknown("module of the backbone", upto, [m for m in modules if m]))
-    last = {id(p) for p in modules[upto].parameters()}
-    frozen: list[str] = []
-    pending: list[tuple[str, nn.Parameter]] = []
-    # Parameters are registered in the order of the forward pass in every timm network.
-    for name, parameter in network.backbone.named_parameters():
-        pending.append((name, parameter))
-        if id(parameter) in last:
-            for earlier, value in pending:
-                value.requires_grad = False
-                frozen.append(earlier)
-            pending = []
-    return frozen
-
-
-def _width(network: nn.Module, name: str) -> int:
-    was_training = network.training
-    network.eval()
-    with torch.no_grad():
-        features = network.forward_features(torch.zeros(1, 1, 96, 96))  # type: ignore[operator]
-    network.train(was_training)
-    if features.ndim != 4 or not hasattr(network, "num_features"):
-        raise RecipeError(f"{name} gives no feature map [batch, channels, h, w]; choose another.")
-    return int(features.shape[1])
