@@ -1,0 +1,68 @@
+"""Every recipe that is shipped can be read, and is where an installed package finds it."""
+
+import tomllib
+
+import pytest
+
+from hilum import recipes
+from hilum.datasets.column_map import load_map
+from hilum.errors import RecipeError
+from hilum.training.recipe import load_recipe
+
+
+@pytest.mark.parametrize("name", recipes.training())
+def test_a_training_recipe_is_valid_and_says_what_it_is(name):
+    path = recipes.locate(name)
+    load_recipe(path)
+    assert recipes.about(path)
+
+
+@pytest.mark.parametrize("name", recipes.others())
+def test_a_file_of_another_kind_is_toml_and_says_what_it_is(name):
+    path = recipes.locate(name)
+    assert tomllib.loads(path.read_text("utf-8"))
+    assert recipes.about(path)
+    if name.startswith("columns/"):
+        load_map(path)
+
+
+def test_recipes_lie_inside_the_package(repository):
+    from tomllib import loads
+
+    said = loads((repository / "pyproject.toml").read_text("utf-8"))
+    (source,) = said["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert recipes.locate("chest14").is_relative_to(repository / source)
+
+
+def test_a_path_is_taken_as_it_is(tmp_path, monkeypatch):
+    mine = tmp_path / "mine.toml"
+    mine.write_text("")
+    assert recipes.locate(mine) == mine
+    (tmp_path / "chest14").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert recipes.locate("chest14") == recipes.SHIPPED / "chest14.toml"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("chest41", "Unknown recipe 'chest41'; did you mean chest14"),
+        ("none.toml", "No recipe none.toml"),
+        (".", r"\. is a folder; a recipe is a file"),
+        ("../chest14", "Unknown recipe"),
+    ],
+)
+def test_what_is_no_recipe(tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=message):
+        recipes.locate(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [("# One line.\n# Two.\n", "One line."), ("\n#Close.\n", "Close."), ("a = 1\n# No.\n", "")],
+)
+def test_the_first_line_of_comment(tmp_path, text, about):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    assert recipes.about(path) == about
