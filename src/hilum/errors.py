@@ -19,6 +19,7 @@ HilumError
 ├── EvaluationError        references and scores that cannot be compared
 ├── RecipeError            a training recipe is invalid
 ├── RunError               a run cannot start, go on or be resumed
+├── Stopped                a run was asked to stop; what it has done is kept
 ├── UnknownName            a name that no registry holds
 └── MissingExtra           an optional dependency is not installed
 
@@ -151,6 +152,12 @@ class RunError(HilumError):
     """A run cannot start, go on or be resumed."""
 
     code = "run"
+
+
+class Stopped(HilumError):
+    """A run was asked to stop, by a time limit or a signal; what it has done is kept."""
+
+    code = "stopped"
 
 
 class UnknownName(HilumError, KeyError):

@@ -39,16 +39,20 @@ batch_norm = "{batch_norm}"
 [input]
 size = [64, 64]
 value_range = [-1.0, 1.0]
-[augmentation]
+[[augmentation.steps]]
+do = "warp"
+[[augmentation.steps]]
+do = "exposure"
 gamma = 0.0
 contrast = 0.05
 brightness = 0.02
-grain = 0.0
+[optimiser]
+name = "adamw"
+lr = 1e-3
+head_lr = 2e-2
 [fit]
 epochs = {epochs}
 batch = 8
-lr = 1e-3
-head_lr = 2e-2
 views = {views}
 average = 0.5
 [gate]

@@ -5,7 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
 
-from hilum.errors import RunError  # noqa: E402
+from hilum.errors import RunError, Stopped  # noqa: E402
+from hilum.report.run.epochs import read_epochs  # noqa: E402
 from hilum.runtime import Graph  # noqa: E402
 from hilum.training.recipe import Recipe, load_recipe  # noqa: E402
 from hilum.training.run import train  # noqa: E402
@@ -58,40 +59,53 @@ def test_a_recipe_without_strata(tmp_path: Path, collection: Path, recipe_text: 
 
 
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
-    tmp_path: Path, collection: Path, recipe_text: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, collection: Path, recipe_text: str
 ) -> None:
-    from hilum.training import loop
-
     recipe = load(tmp_path, recipe_text)
     whole = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "whole")
+    out, steps = tmp_path / "stopped", 0
 
-    class StoppedError(Exception):
-        pass
+    def in_the_middle_of_an_epoch() -> str:
+        nonlocal steps
+        steps += 1
+        return "Enough." if steps % 23 == 0 else ""
 
-    start, count = loop.Learner.on_train_epoch_start, [0]
-
-    def stop_in_the_second_epoch(self: loop.Learner) -> None:
-        count[0] += 1
-        if count[0] == 2:
-            raise StoppedError
-        start(self)
-
-    begun: list[int] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(loop.Learner, "on_train_epoch_start", stop_in_the_second_epoch)
-        with pytest.raises(StoppedError):
-            train(recipe, data=collection, weights=tmp_path, out=tmp_path / "stopped")
-
-    def note_the_epoch(self: loop.Learner) -> None:
-        begun.append(self.current_epoch)
-        start(self)
-
-    monkeypatch.setattr(loop.Learner, "on_train_epoch_start", note_the_epoch)
-    again = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "stopped")
-    assert begun[0] == 1  # it went on, and did not begin again
+    stops = 0
+    while True:
+        try:
+            again = train(
+                recipe, data=collection, weights=tmp_path, out=out, stop=in_the_middle_of_an_epoch
+            )
+            break
+        except Stopped:
+            stops += 1
+    assert stops > 2
     images = np.random.default_rng(0).random((4, 1, 64, 64)).astype(np.float32)
     expected, got = (Graph.open(b)(images).logits for b in (whole, again))
-    assert np.allclose(expected, got, atol=1e-5)
+    assert np.array_equal(expected, got)
+    for name in ("fold-0", "final"):
+        told = [read_epochs(run / name / "epochs.jsonl") for run in (tmp_path / "whole", out)]
+        losses = [[line["tune_loss"] for line in lines] for lines in told]
+        assert len(losses[0]) == recipe.fit.epochs
+        assert losses[0] == losses[1]
+
+
+def test_tuning_numbers_are_those_of_the_network_that_is_kept(
+    tmp_path: Path, collection: Path, recipe_text: str
+) -> None:
+    """Measured in evaluation mode, with averaged weights, on plain pictures."""
+    text = recipe_text.replace("[model]", "[model]\ndropout = 0.9")
+    text = text.replace("[fit]", '[fit]\nprecision = "float32"')
+    recipe = load(tmp_path, text)
+    bundle = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "run")
+    lines = read_epochs(tmp_path / "run" / "final" / "epochs.jsonl")
+    told = [line["tune"]["auroc"]["mean"] for line in lines if line["best"]][-1]
+    card = next(
+        r for r in bundle.card.results if r.metric == "AUROC" and r.split == "tune" and r.is_mean
+    )
+    assert card.value == pytest.approx(told, abs=1e-6)
+    again = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "run")
+    assert again.digest == bundle.digest  # a run that is done is left as it is
 
 
 def test_a_run_of_another_recipe_is_not_overwritten(
@@ -109,10 +123,11 @@ def test_outputs_that_collapse_stop_the_run(
 ) -> None:
     from hilum.models.network import Network
 
-    monkeypatch.setattr(
-        Network, "forward", lambda self, image: self.head.bias.expand(len(image), -1)
-    )
-    with pytest.raises(RunError, match="has collapsed"):
+    def one_answer(self: Network, image: torch.Tensor) -> torch.Tensor:
+        return self.head.last.bias.expand(len(image), -1)
+
+    monkeypatch.setattr(Network, "forward", one_answer)
+    with pytest.raises(RunError, match="outputs-alike"):
         train(load(tmp_path, recipe_text), data=collection, weights=tmp_path, out=tmp_path / "run")
 
 
@@ -121,20 +136,20 @@ def test_no_network_sees_a_patient_whom_it_will_judge(
 ) -> None:
     from hilum.training import run
 
-    fit, judge = run.fit_network, run.logits_of
+    fit, judge = run.fit_network, run._odds
     learnt: list[set[int]] = []
     judged: list[set[int]] = []
 
-    def watched_fit(network, train_rows, tune_rows, *rest, **options):
-        learnt.append({*train_rows.rows.tolist(), *tune_rows.rows.tolist()})
-        return fit(network, train_rows, tune_rows, *rest, **options)
+    def watched_fit(network, rows, *rest, **options):
+        learnt.append({*rows[0].rows.tolist(), *rows[1].rows.tolist()})
+        return fit(network, rows, *rest, **options)
 
-    def watched_judge(network, rows, batch):
-        judged.append(set(rows.rows.tolist()))
-        return judge(network, rows, batch)
+    def watched_judge(under_way, network, rows):
+        judged.append(set(rows.tolist()))
+        return judge(under_way, network, rows)
 
     monkeypatch.setattr(run, "fit_network", watched_fit)
-    monkeypatch.setattr(run, "logits_of", watched_judge)
+    monkeypatch.setattr(run, "_odds", watched_judge)
     recipe = load(tmp_path, frozen_recipe_text)
     train(recipe, data=collection, weights=tmp_path, out=tmp_path / "run")
     for seen, held_out in zip(learnt[:3], judged[:3], strict=True):
@@ -149,6 +164,6 @@ def test_other_data_under_the_same_recipe_is_refused(
 ) -> None:
     out = tmp_path / "run"
     out.mkdir()
-    (out / "data.sha256").write_text("another table")
+    (out / "data.json").write_text("another table")
     with pytest.raises(RunError, match="holds a run of other data"):
         train(load(tmp_path, recipe_text), data=collection, weights=tmp_path, out=out)

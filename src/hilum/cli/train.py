@@ -1,60 +1,144 @@
-"""`hilum train`: a recipe and a folder of radiographs → a bundle."""
+"""``hilum train``: radiographs and labels → a bundle."""
 
 from __future__ import annotations
 
+import re
+import signal
+import time
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
+STOPPED = 75
+"""Exit status of a run that was asked to stop and can go on (EX_TEMPFAIL of sysexits.h)."""
+
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="Recipe in TOML, such as recipes/chest14.toml.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="Name of a shipped recipe (`hilum recipes list`), or a TOML file."),
+    ] = "default",
     data: Annotated[
-        Path, typer.Option(help="Folder that the recipe's table and images are relative to.")
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+        Path,
+        typer.Option(help="Folder a class, or of the recipe's table and images; or a pack."),
+    ] = ...,  # type: ignore[assignment]
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/RECIPE if left out.")
+    ] = None,
     weights: Annotated[
         Path, typer.Option(help="Folder of the weights to start from (safetensors).")
     ] = Path(),
+    seed: Annotated[
+        int | None, typer.Option(help="Of everything random, in place of the recipe's.")
+    ] = None,
+    time_limit: Annotated[
+        str, typer.Option(help="Stop cleanly after this time, such as 8h, 90m or 1h30m.")
+    ] = "",
+    preview: Annotated[
+        Path | None,
+        typer.Option(help="Draw augmented radiographs into this picture, and train nothing."),
+    ] = None,
+    find_rate: Annotated[
+        bool, typer.Option("--find-rate", help="Look for a learning rate, and train nothing.")
+    ] = False,
 ) -> None:
     """Train a network and leave a bundle that `hilum read --bundle` can use.
 
     The same command goes on where an earlier run of it stopped.
     """
     from rich.console import Console
-    from rich.table import Table
 
-    from hilum.domain import finding
-    from hilum.errors import MissingExtra
+    from hilum import recipes
+    from hilum.errors import MissingExtra, RunError, Stopped
 
+    console = Console(highlight=False)
     try:
+        from hilum.report.run.terminal import summary
         from hilum.training.recipe import load_recipe
         from hilum.training.run import train as run
+        from hilum.training.trying import draw_preview, sweep
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"Training needs {error.name}; install it with: pip install 'hilum[train]'"
         ) from error
-    bundle = run(load_recipe(recipe), data=data, weights=weights, out=out)
-    console = Console()
-    table = Table(title=f"{bundle}: AUROC out of fold, with 95 % intervals by patient")
-    table.add_column("finding")
-    stratum = sorted({r.metric for r in bundle.card.results if r.metric.startswith("AUROC within")})
-    metrics = ["AUROC", *stratum]
-    for name in ("positives", *metrics):
-        table.add_column(name, justify="right")
-    folded = [r for r in bundle.card.results if "out of fold" in r.split]
-    for key in (*bundle.card.keys, None):
-        rows = {r.metric: r for r in folded if r.finding == key and r.metric in metrics}
-        cells = [_cell(rows[m].value, rows[m].low, rows[m].high) for m in metrics]
-        count = "" if key is None else str(rows["AUROC"].positives)
-        table.add_row(finding(key).name if key else "mean", count, *cells)
-    console.print(table)
-    console.print(f"Bundle: {bundle.location}")
-    console.print(f"Read with it: hilum read RADIOGRAPHS -o out --bundle {bundle.location}")
+    path = recipes.locate(recipe)
+    said = load_recipe(path)
+    if seed is not None:
+        said = said.model_copy(update={"seed": seed})
+    if not data.is_dir():
+        raise RunError(f"No folder {data}.")
+    if preview is not None:
+        for warning in draw_preview(said, data=data, out=preview):
+            console.print(f"Warning: {warning}")
+        console.print(f"Drawn: {preview}")
+        return
+    if find_rate:
+        console.print(sweep(said, data=data, weights=weights).to_text())
+        return
+    folder = out or Path("runs") / path.stem
+    stopping = Stopping(seconds(time_limit) if time_limit else None)
+    try:
+        with stopping:
+            run(said, data=data, weights=weights, out=folder, stop=stopping)
+    except Stopped as why:
+        console.print(str(why))
+        raise typer.Exit(STOPPED) from why
+    console.print(summary(folder))
 
 
-def _cell(value: float | None, low: float | None, high: float | None) -> str:
-    if value is None:
-        return "undefined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
+def seconds(text: str) -> float:
+    """Seconds of a duration.
+
+    Raises:
+        RecipeError: it is none.
+
+    Example:
+        >>> seconds("8h"), seconds("1h30m"), seconds("45")
+        (28800.0, 5400.0, 45.0)
+    """
+    from hilum.errors import RecipeError
+
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text.strip())
+    if not match or not match.group(0):
+        raise RecipeError(f"--time-limit {text!r} is no duration; write 8h, 90m, 1h30m or 600s.")
+    hours, minutes, rest = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + rest
+
+
+class Stopping:
+    """Why a run should stop: its time is up, Ctrl-C, or a signal of the cluster's.
+
+    A second Ctrl-C stops at once; what was kept last is still there.
+
+    Args:
+        limit_s: seconds that it may take; None without a limit.
+    """
+
+    def __init__(self, limit_s: float | None) -> None:
+        self._end = None if limit_s is None else time.monotonic() + limit_s
+        self._why = ""
+        self._before: dict[int, object] = {}
+
+    def __call__(self) -> str:
+        """Why the run should stop, or ""."""
+        if self._end is not None and time.monotonic() > self._end:
+            return "The time limit is reached."
+        return self._why
+
+    def __enter__(self) -> Stopping:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._asked)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _asked(self, number: int, _frame: FrameType | None) -> None:
+        if self._why:
+            raise KeyboardInterrupt
+        name = "Ctrl-C" if number == signal.SIGINT else "a signal"
+        self._why = f"Asked to stop by {name}."
+        typer.echo(f"{self._why} Stopping after this step …", err=True)

@@ -1,26 +1,83 @@
-"""Radiographs of a table as an array, and the batches that a network learns from."""
+"""Rows of a table as what a network learns from: batches in an order that seed and epoch decide."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
-from torch.utils.data import Dataset, Sampler
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from hilum.bundles.card import Preprocessing
 from hilum.datasets.pack import Pack, PackSpec, is_pack
 from hilum.domain import LabelTable
-from hilum.domain.text import first_few
-from hilum.errors import RecipeError, RunError
-from hilum.transforms.augmentation import Augmentation, augment
-from hilum.transforms.preprocess import normalise
+from hilum.domain.text import Text, first_few
+from hilum.errors import PackError, RecipeError, RunError
+from hilum.transforms.augmentation import Picture, Policy, augmented
+from hilum.transforms.preprocess import fit, normalise
 
-Item = tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]
+Key = tuple[int, int]
+"""An epoch and a position among the rows: together with the seed they decide every random number,
+so that a row comes out the same in whichever process, and however often, it is made."""
+
+PLAIN = -1
+"""The epoch of rows that are measured: nothing about them is random."""
+
+
+class Item(NamedTuple):
+    """One row, or several.
+
+    Attributes:
+        image: float32 [channels, rows, columns], or activations; batches have one axis more.
+        target: float32 [findings].
+        mask: float32 [findings], 1 where the target counts.
+        row: of the table, int64 [].
+    """
+
+    image: Tensor
+    target: Tensor
+    mask: Tensor
+    row: Tensor
+
+
+class Batch(NamedTuple):
+    """Rows that could be read, and how many could not.
+
+    Attributes:
+        items: with a first axis of rows; None where none could be read.
+        failed: rows of the table that could not be read, int64 [any].
+    """
+
+    items: Item | None
+    failed: Tensor
+
+
+class Served(Protocol):
+    """Rows that can be batched: :class:`Rows`, or activations remembered of them.
+
+    Attributes:
+        targets: float32 [images, findings], of the whole table.
+        mask: bool [images, findings].
+        rows: those that are served.
+        patients: text [images].
+        strata: int64 [images]; None where the recipe names none.
+    """
+
+    targets: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+    patients: Text
+    strata: NDArray[np.int64] | None
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Key) -> Item | int: ...
 
 
 def load_images(table: LabelTable, folder: Path, spec: Preprocessing, cache: Path) -> Pack:
@@ -57,7 +114,9 @@ def load_images(table: LabelTable, folder: Path, spec: Preprocessing, cache: Pat
 
     with Packing.open(cache, table, folder, spec=wanted) as packing:
         workers = torch.get_num_threads()
-        for _ in track(packing.run(workers), "decoding", total=len(packing.todo)):
+        for _ in track(
+            packing.run(workers), "decoding", total=len(packing.todo), disable=not packing.todo
+        ):
             pass
         packing.finish()
         refused = [f"{one.name} ({one.message})" for one in packing.refused]
@@ -70,72 +129,91 @@ def load_images(table: LabelTable, folder: Path, spec: Preprocessing, cache: Pat
     return pack.select(pack.rows_of(table.images.tolist()))
 
 
-class Rows(Dataset[Item]):
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What is known of the images of a table, in the form that networks learn from.
+
+    Attributes:
+        targets: float32 [images, findings].
+        mask: bool [images, findings], which targets count.
+        patients: text [images].
+        strata: int64 [images]; None where the recipe names none.
+    """
+
+    targets: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    patients: Text
+    strata: NDArray[np.int64] | None = None
+
+
+class Rows(Dataset[Item | int]):
     """Rows of a table, augmented when they are to be learnt from.
 
     Args:
         images: pictures, or uint8 [images, rows, columns].
-        targets: float32 [images, findings].
-        mask: bool [images, findings], which targets count.
+        labelled: what is known of them.
         rows: the rows to serve.
         spec: of the input.
-        steps: augmentation; none for rows that are measured.
+        policy: augmentation, for epochs; none for rows that are only measured.
         seed: with the epoch and the row, decides every random number.
     """
 
     def __init__(
         self,
         images: Pack | NDArray[np.uint8],
-        targets: NDArray[np.float32],
-        mask: NDArray[np.bool_],
+        labelled: Labelled,
         rows: NDArray[np.int64],
         *,
         spec: Preprocessing,
-        steps: Sequence[Augmentation] = (),
+        policy: Policy | None = None,
         seed: int = 0,
     ) -> None:
-        self.images, self.targets, self.mask, self.rows = images, targets, mask, rows
-        self.spec, self.steps, self.seed = spec, steps, seed
-        self.epoch = 0
+        self.images, self.labelled, self.rows = images, labelled, rows
+        self.targets, self.mask = labelled.targets, labelled.mask
+        self.patients, self.strata = labelled.patients, labelled.strata
+        self.spec, self.policy, self.seed = spec, policy, seed
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, at: int) -> Item:
+    def __getitem__(self, key: Key) -> Item | int:
+        """One row; its number in the table where its picture is damaged or cannot be read."""
+        epoch, at = key
         row = int(self.rows[at])
-        grey = self.images[row].astype(np.float32) / np.float32(255)
-        if self.steps:
-            rng = np.random.default_rng([self.seed, self.epoch, row])
-            grey = augment(grey, self.steps, rng)
-        return (
-            torch.from_numpy(normalise(grey, self.spec)),
-            torch.from_numpy(self.targets[row]),
-            torch.from_numpy(self.mask[row].astype(np.float32)),
-            row,
-        )
+        try:
+            pixels = picture(self.images, row)
+        except (PackError, OSError):
+            return row
+        grey = pixels.astype(np.float32) / np.float32(255)
+        if self.policy is not None and epoch != PLAIN:
+            rng = np.random.default_rng([self.seed, epoch, row])
+            grey = augmented(Picture(grey), self.policy, rng).grey
+            if grey.shape != self.spec.size:  # a crop shows a part, at the size of the input
+                grey = fit(grey, self.spec.model_copy(update={"fit": "squash"}))[0]
+        return Item(torch.from_numpy(normalise(grey, self.spec)), *labels(self, row))
 
 
-class Numbered(Protocol):
-    """Rows whose order an epoch decides."""
+def picture(images: Pack | NDArray[np.uint8], row: int) -> NDArray[np.uint8]:
+    """One picture, compared with its checksum where there is one.
 
-    seed: int
-    epoch: int
-
-    def __len__(self) -> int: ...
-
-
-class Shuffled(Sampler[int]):
-    """Every row once an epoch, in an order that seed and epoch alone decide.
-
-    A run that goes on after a stop sees the same batches as one that never stopped.
+    Raises:
+        PackError: it is damaged.
     """
+    return images.checked(row) if isinstance(images, Pack) else images[row]
 
-    def __init__(self, rows: Numbered) -> None:
-        self.rows = rows
 
-    def __len__(self) -> int:
-        return len(self.rows)
+def labels(served: Served, row: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Target, mask and number of a row of the table."""
+    return (
+        torch.from_numpy(served.targets[row]),
+        torch.from_numpy(served.mask[row].astype(np.float32)),
+        torch.tensor(row),
+    )
 
-    def __iter__(self) -> Iterator[int]:
-        rng = np.random.default_rng([self.rows.seed, self.rows.epoch])
-        yield from rng.permutation(len(self.rows)).tolist()
+
+def batch_of(items: Sequence[Item | int]) -> Batch:
+    """Rows that could be read, side by side, and the numbers of those that could not."""
+    good = [item for item in items if isinstance(item, Item)]
+    failed = [item for item in items if not isinstance(item, Item)]
+    stacked = Item(*(torch.stack(part) for part in zip(*good, strict=True))) if good else None
+    return Batch(stacked, torch.tensor(failed, dtype=torch.int64))

@@ -2,384 +2,441 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-from dataclasses import dataclass, field, replace
-from importlib.metadata import version
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hilum.bundles import Bundle
-from hilum.bundles.card import Card, Graph, Result, StartingWeights, TrainingData
+from hilum.bundles import Bundle, load
+from hilum.bundles.card import Result
 from hilum.datasets.columns import Columns, read_csv
-from hilum.datasets.pack import Pack
-from hilum.datasets.split import by_column, folds
-from hilum.domain import LabelTable, Split
-from hilum.errors import LabelError, RunError
-from hilum.evaluation import Reference
+from hilum.datasets.split import folds
+from hilum.domain import Split
+from hilum.errors import LabelError, RecipeError
 from hilum.export.bundle import export_bundle
 from hilum.export.graph import round_weights
-from hilum.models import WEIGHTS
-from hilum.models.network import Network, freeze
-from hilum.models.weights import load_weights
+from hilum.models.backbones import freeze
+from hilum.models.network import Network
 from hilum.reading.gate import Statistics
+from hilum.report.run.page import write_run_page
+from hilum.training.card import in_words, make_card, measured, slopes
+from hilum.training.environment import keep_environment
+from hilum.training.estimate import Estimate, estimate
 from hilum.training.gate import refused, share_refused
-from hilum.training.loop import features_of, fit_network, load_best, logits_of
-from hilum.training.numbers import calibrate, calibration_slopes, measure
+from hilum.training.journal import without_tensorboard
+from hilum.training.loop import fit_network, load_best
+from hilum.training.machine import Machine, arithmetic
+from hilum.training.material import Material, claim, gather
+from hilum.training.networks import Begun, begin, check_sampling, plan_of, second_plan
+from hilum.training.numbers import calibrate
+from hilum.training.plan import Setting, never
+from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
-from hilum.training.rows import Rows, load_images
+from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
+from hilum.training.serving import outputs_of
 from hilum.training.views import Views, remember
-from hilum.transforms.augmentation import Augmentation, Exposure, Grain, Warp
+from hilum.training.watch import before, stopping
+from hilum.transforms.augmentation import concerns, needs_lungs, size_after
 
 INNER = 8
 """In a fold, one part in so many of the rows that are not held out chooses the checkpoint."""
 
+HELD_OUT = "held-out.npz"
+"""What a fold's network says of the rows that it saw nothing of."""
+
+SECOND = "second"
+"""Folder of the second stage, inside that of its network."""
+
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What every network of a run shares.
+class Run:
+    """A run under way.
 
     Attributes:
-        table: all rows that the recipe's ``where`` keeps.
-        split: parts "train", "tune" and, where the recipe names one, "test".
-        images: pictures, one a row of the table.
-        targets: float32 [rows, findings].
-        mask: bool [rows, findings].
-        kept: activations of the frozen part, float16 [1 + views, rows in use, …]; None without.
-        place: row of the table → position in ``kept``.
+        recipe: what to do.
+        out: its folder.
+        data: folder of the data.
+        weights: folder of weights.
+        setting: where it computes, and who is told.
+        material: what it learns from.
     """
 
-    table: LabelTable
-    split: Split
-    images: Pack
-    targets: NDArray[np.float32]
-    mask: NDArray[np.bool_]
-    kept: NDArray[np.float16] | None = None
-    place: dict[int, int] = field(default_factory=dict)
+    recipe: Recipe
+    out: Path
+    data: Path
+    weights: Path
+    setting: Setting
+    material: Material
+
+    @property
+    def machine(self) -> Machine:
+        """Where it computes."""
+        return self.setting.machine
+
+    @property
+    def told(self) -> Told:
+        """Who is told what happens."""
+        return self.setting.told
 
 
-def train(recipe: Recipe, *, data: Path, weights: Path, out: Path) -> Bundle:
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    weights: Path,
+    out: Path,
+    stop: Callable[[], str] = never,
+) -> Bundle:
     """Run a recipe to its bundle, going on where an earlier run of it stopped.
 
     Args:
         recipe: what to do.
-        data: folder that the recipe's table and images are relative to.
+        data: folder that the recipe's table and images are relative to, or a pack.
         weights: folder of the weights to start from.
         out: the run's folder: resolved recipe, decoded images, a folder a network, the bundle.
+        stop: asked after every step; why the run should stop, or "".
 
     Returns:
-        The bundle, in ``out/<name>``.
+        The bundle, in ``out/<name>``; as it is, where an earlier run has made it.
 
     Raises:
-        RunError: ``out`` holds a run of another recipe.
+        Stopped: it was asked to; the same call goes on.
+        RunError: ``out`` holds a run of another recipe, or the run cannot go on.
         LabelError, IntakeError, RecipeError: the data or the weights are not what the recipe says.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    if recipe.model.weights and recipe.model.backbone not in WEIGHTS:
-        raise RunError(f"No weights card for {recipe.model.backbone}; its licence is unknown.")
-    _claim(out / "recipe.json", recipe.model_dump_json(indent=1), "another recipe")
+    machine = Machine.here(
+        arithmetic=arithmetic(recipe.fit.precision, mostly_frozen=bool(recipe.fit.views)),
+        workers=recipe.fit.workers,
+        thawing=bool(recipe.model.unfreeze),
+    )
     place = out / recipe.bundle.name
-    if place.exists():
-        raise RunError(f"{place} exists already; remove it to export again.")
-    material = _gather(recipe, data, out)
-    rows = np.concatenate([material.split.parts["train"], material.split.parts["tune"]])
+    machine.on_first(lambda: _claim_folder(recipe, out))
+    material = gather(recipe, data, out, machine)
+    if place.exists():  # done by an earlier run of the same recipe on the same data
+        return load(place)
+    setting, material = _prepare(recipe, out, weights, machine, material)
+    run = Run(recipe, out, data, weights, replace(setting, stop=stop), material)
+    with run.told:
+        held, note, digest = _out_of_fold(run)
+        network, begun = _shipped(run)
+        return machine.on_first(lambda: _finish(run, network, begun, held, note, digest, place))
+
+
+def _claim_folder(recipe: Recipe, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    claim(out / "recipe.json", recipe.model_dump_json(indent=1), "another recipe")
+    keep_environment(out / "environment.json")
+
+
+def names_of(recipe: Recipe) -> tuple[str, ...]:
+    """Folders of the networks of a run, in the order in which they learn."""
+    return (*(f"fold-{at}" for at in range(recipe.folds)), "final")
+
+
+def _prepare(
+    recipe: Recipe, out: Path, weights: Path, machine: Machine, material: Material
+) -> tuple[Setting, Material]:
+    """See that everything can be done before the first step, and say what it will take."""
+    begun = begin(recipe, material.tasks, weights)
+    train_rows = material.split.parts["train"]
+    policy = recipe.augmentation.build()
+    size_after(policy, recipe.input.size)
+    if needs_lungs(policy):
+        raise RecipeError(
+            "augmentation: lung-crop needs the lungs of every radiograph, which only a preview of "
+            "pictures with lung boxes has; crop them beforehand with `hilum lungs --crop`."
+        )
+    plan = plan_of(recipe, material, train_rows)
+    served = material.served(recipe, train_rows, policy)
+    check_sampling(plan, served)
+    if recipe.second_stage:
+        check_sampling(second_plan(recipe, plan), served)
+    expected = estimate(begun.network, served, plan, machine, networks=len(names_of(recipe)))
+    told = Told(names_of(recipe), expected.steps, quiet=not machine.first)
+    for note in (*material.notes, without_tensorboard(), *concerns(recipe.augmentation.build())):
+        if note:
+            told.note(note)
+    _say(told, expected, out)
     if recipe.fit.views:
-        material = _remember(recipe, material, rows, weights, out)
-    rng = np.random.default_rng(recipe.seed)
-    outer = folds(material.table, rows, recipe.folds, rng)
-    held = np.zeros((len(material.table), len(recipe.data.findings)), np.float32)
-    for at, (_, out_rows) in enumerate(sorted(outer.parts.items())):
-        rest = np.setdiff1d(rows, out_rows)
+        material = _remembered(recipe, material, begun.network, machine, out)
+    return Setting(machine, told), material
+
+
+def _say(told: Told, expected: Estimate, out: Path) -> None:
+    told.note(str(expected))
+    expected.check_disk(out)
+
+
+def _remembered(
+    recipe: Recipe, material: Material, network: Network, machine: Machine, out: Path
+) -> Material:
+    rows = material.rows
+    served = material.served(recipe, rows, recipe.augmentation.build())
+    options = {
+        "cut": recipe.model.freeze,
+        "views": recipe.fit.views,
+        "cache": out / "views.npy",
+        "device": machine.fabric.device,
+    }
+    machine.on_first(lambda: remember(network, served, **options) is None)
+    kept = remember(network, served, **options)
+    return replace(material, kept=kept, place={int(row): at for at, row in enumerate(rows)})
+
+
+def _served(run: Run, rows: NDArray[np.int64], *, learnt: bool) -> Served:
+    recipe, material = run.recipe, run.material
+    policy = recipe.augmentation.build() if learnt else None
+    served = material.served(recipe, rows, policy)
+    if material.kept is None:
+        return served
+    return Views(material.kept, material.place, served)
+
+
+def _fitted(
+    run: Run, name: str, parts: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> tuple[Network, Begun]:
+    """One network, trained; a folder that is done is loaded."""
+    begun = begin(run.recipe, run.material.tasks, run.weights)
+    network, folder = begun.network, run.out / name
+    run.told.network(name)
+    first, second = folder / "done", folder / SECOND / "done"
+    _heed_labels(run, parts, name)
+    rows = (_served(run, parts[0], learnt=True), _served(run, parts[1], learnt=False))
+    plan = plan_of(run.recipe, run.material, parts[0])
+    learnt = not first.exists()
+    if not learnt:
+        load_best(network, folder)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        fit_network(network, rows, plan, run.setting, folder=folder)
+        run.machine.on_first(first.touch)
+    if run.recipe.second_stage:
+        _second_stage(run, network, rows, second)
+    if learnt:
+        run.machine.on_first(lambda: _page(run))
+    return network.cpu().eval(), begun
+
+
+def _heed_labels(run: Run, parts: tuple[NDArray[np.int64], NDArray[np.int64]], name: str) -> None:
+    """Tell what the labels of a split let go wrong, and stop where nothing can be learnt."""
+    targets, mask = run.material.said
+    found = before(
+        run.recipe.watch,
+        run.material.tasks,
+        targets=targets,
+        mask=mask,
+        train=parts[0],
+        tune=parts[1],
+        where=name,
+    )
+    for one in found:
+        run.told.note(f"  {one.code}: {one.message} {one.advice}")
+    fatal = stopping(run.recipe.watch, found)
+    if fatal:
+        raise LabelError(f"{fatal[0].code}: {fatal[0].message} {fatal[0].advice}")
+
+
+def _second_stage(run: Run, network: Network, rows: tuple[Served, Served], done: Path) -> None:
+    stage = run.recipe.second_stage
+    assert stage is not None
+    folder = done.parent
+    freeze(network.backbone, "all")
+    if done.exists():
+        load_best(network, folder)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = second_plan(run.recipe, plan_of(run.recipe, run.material, rows[0].rows))
+    fit_network(
+        network,
+        rows,
+        plan,
+        run.setting,
+        folder=folder,
+        new_head=stage.reset_head,
+    )
+    run.machine.on_first(done.touch)
+
+
+def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
+    """Log-odds of rows by networks that saw nothing of their patients."""
+    recipe, material = run.recipe, run.material
+    rows = material.rows
+    if not recipe.folds:
+        return {}, "", ""
+    outer: Split = folds(material.table, rows, recipe.folds, np.random.default_rng(recipe.seed))
+    odds = np.zeros((len(material.table), len(material.table.findings)), np.float32)
+    good = np.zeros(len(material.table), np.bool_)
+    for at, (_, held) in enumerate(sorted(outer.parts.items())):
+        file = run.out / f"fold-{at}" / HELD_OUT
+        if file.exists():  # judged by an earlier run of the same recipe
+            run.told.network(f"fold-{at}")
+            with np.load(file) as found:
+                odds[held], good[held] = found["odds"], found["good"]
+            continue
+        rest = np.setdiff1d(rows, held)
         inner = folds(material.table, rest, INNER, np.random.default_rng([recipe.seed, at]))
         tune = inner.parts["fold 0"]
-        network, _ = _fit(
-            recipe, material, (np.setdiff1d(rest, tune), tune), weights, out / f"fold-{at}"
-        )
+        network, _ = _fitted(run, f"fold-{at}", (np.setdiff1d(rest, tune), tune))
         round_weights(network)
-        held[out_rows] = logits_of(network, _rows(recipe, material, out_rows), recipe.fit.batch)
-    network, digest = _fit(
-        recipe,
-        material,
-        (material.split.parts["train"], material.split.parts["tune"]),
-        weights,
-        out / "final",
+        odds[held], good[held] = _odds(run, network, held)
+        run.machine.on_first(partial(_keep_held_out, file, odds[held], good[held]))
+    kept = rows[good[rows]]
+    found = {
+        "rows": kept,
+        "logits": odds[kept],
+        "targets": material.labelled.targets[kept],
+        "mask": material.labelled.mask[kept],
+        "images": material.table.images[kept].astype(str),
+    }
+    run.machine.on_first(lambda: np.savez(run.out / "out-of-fold.npz", **found))
+    note = (
+        f"each image judged by a network that saw nothing of its patient; the logits of "
+        f"{recipe.folds} networks pooled; 1 seed"
     )
+    return found, note, outer.digest
+
+
+def _keep_held_out(file: Path, odds: NDArray[np.float32], good: NDArray[np.bool_]) -> None:
+    partial_file = file.with_name(f"partial-{file.name}")
+    np.savez(partial_file, odds=odds, good=good)
+    partial_file.replace(file)
+
+
+def _odds(
+    run: Run, network: Network, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Log-odds in single precision, and which rows could be read."""
+    device = run.machine.fabric.device
+    network.to(device).eval()
+
+    def odds(image: torch.Tensor) -> torch.Tensor:
+        return network.everything(image).logits
+
+    served = run.material.served(run.recipe, rows)
+    found, failed = outputs_of(odds, served, _at_once(run), machine=run.machine, exact=True)
+    network.cpu()
+    return found, ~np.isin(rows, failed)
+
+
+def _at_once(run: Run) -> int:
+    return min(run.recipe.fit.batch, 64)
+
+
+def _shipped(run: Run) -> tuple[Network, Begun]:
+    parts = run.material.split.parts
+    network, begun = _fitted(run, "final", (parts["train"], parts["tune"]))
     round_weights(network)
-    np.savez(out / "out-of-fold.npz", rows=rows, logits=held[rows])
+    return network, begun
+
+
+def _finish(
+    run: Run,
+    network: Network,
+    begun: Begun,
+    held: dict[str, NDArray],
+    note: str,
+    digest: str,
+    place: Path,
+) -> Bundle:
+    """Calibrate, measure, write the bundle and the page."""
+    recipe, material = run.recipe, run.material
+    findings, results = _numbers(run, network, held, note)
     statistics = Statistics.fit(
-        features_of(network, _rows(recipe, material, rows), recipe.fit.batch),
+        _features(run, network, material.served(recipe, material.rows)),
         np.random.default_rng(recipe.seed),
     )
-    card = _card(recipe, material, outer, held, network, digest)
-    measured = _measure_gate(recipe, network, statistics, data, out)
-    card = card.model_copy(update={"results": (*card.results, *measured)})
-    tuning = _rows(recipe, material, material.split.parts["tune"])
-    return export_bundle(network, card, statistics.to_bytes(), _some(tuning), place)
-
-
-def _claim(file: Path, said: str, other: str) -> None:
-    if file.exists() and file.read_text(encoding="utf-8") != said:
-        raise RunError(
-            f"{file.parent} holds a run of {other}; choose another folder with -o, or remove it."
-        )
-    file.write_text(said, encoding="utf-8")
-
-
-def _gather(recipe: Recipe, folder: Path, out: Path) -> Material:
-    said = recipe.data
-    keep = {"part": said.split} | ({"stratum": said.stratum} if said.stratum else {})
-    columns = Columns(
-        image=said.image,
-        patient=said.patient,
-        labels=said.labels,
-        separator=said.separator,
-        findings={} if said.labels else {key: key for key in said.findings},
-        columns=keep,
-        where=said.where,
+    results += _gate(run, network, statistics)
+    card = make_card(
+        recipe,
+        material,
+        network,
+        (findings, results),
+        weights=begun.weights,
+        words=in_words(recipe, network, [f"backbone.net.{name}" for name in begun.frozen]),
+        provenance={"folds_digest": digest} if digest else {},
     )
-    table = read_csv(folder / said.table, columns, said.findings)
-    parts = {"train": said.train, "tune": said.tune} | ({"test": said.test} if said.test else {})
-    split = by_column(table, "part", parts)
-    targets, mask = table.targets()
-    one_class = [
-        key
-        for key, column, counts in zip(table.findings, targets.T, mask.T, strict=True)
-        if len(np.unique(column[counts])) < 2
-    ]
-    if one_class:
-        raise LabelError(f"{', '.join(one_class)}: present, or absent, on every image.")
-    content = hashlib.sha256("\n".join(table.images).encode())
-    content.update(table.states.tobytes() + "\n".join(table.patients).encode())
-    _claim(out / "data.sha256", f"{content.hexdigest()} {split.digest}\n", "other data")
-    images = load_images(table, folder, recipe.input, out / "images")
-    return Material(table, split, images, targets, mask)
+    some = _some(material.served(recipe, material.split.parts["tune"]))
+    bundle = export_bundle(network, card, statistics.to_bytes(), some, place)
+    _page(run)
+    return bundle
 
 
-def _rows(
-    recipe: Recipe,
-    material: Material,
-    rows: NDArray[np.int64],
-    steps: tuple[Augmentation, ...] = (),
-) -> Rows:
-    return Rows(
-        material.images,
-        material.targets,
-        material.mask,
-        rows,
-        spec=recipe.input,
-        steps=steps,
-        seed=recipe.seed,
-    )
-
-
-def _measure_gate(
-    recipe: Recipe, network: Network, statistics: Statistics, folder: Path, out: Path
-) -> list[Result]:
+def _numbers(
+    run: Run, network: Network, held: dict[str, NDArray], note: str
+) -> tuple[list, list[Result]]:
+    recipe, material = run.recipe, run.material
+    known, keys = material.labelled, material.table.findings
+    parts = material.split.parts
+    tune, good = _odds(run, network, parts["tune"])
+    tuned = parts["tune"][good]
+    if held:
+        rows, odds = held["rows"], held["logits"]
+        fitted_on = f"out-of-fold logits of train and tune, {recipe.folds} folds by patient"
+    else:
+        rows, odds = tuned, tune[good]
+        fitted_on = "logits of tune, whose rows chose the checkpoint too: take it with care"
+    findings = calibrate(keys, odds, known.targets[rows], known.mask[rows], fitted_on)
     results: list[Result] = []
+    if held:
+        split = f"train and tune, out of fold ({recipe.folds} folds by patient)"
+        results += measured(recipe, material, rows, odds, split=split, note=note)
+    flatters = "these rows chose its checkpoint and had a part in its calibration, so the number "
+    for part, words in (
+        ("tune", f"the network that ships; {flatters}flatters"),
+        ("test", "the network that ships; these rows were used for nothing else"),
+    ):
+        if part not in parts:
+            continue
+        found, readable = (tune, good) if part == "tune" else _odds(run, network, parts[part])
+        at = parts[part][readable]
+        told = {"split": part, "note": words}
+        results += measured(recipe, material, at, found[readable], **told)
+        results += slopes(findings, material, at, found[readable], **told)
+    return list(findings), results
+
+
+def _features(run: Run, network: Network, served: Rows) -> NDArray[np.float32]:
+    device = run.machine.fabric.device
+    network.to(device).eval()
+
+    def features(image: torch.Tensor) -> torch.Tensor:
+        return network.features(network.map(image))
+
+    alone = Machine.here(arithmetic="float32", workers=0, alone=True)
+    found, failed = outputs_of(features, served, _at_once(run), machine=alone, exact=True)
+    network.cpu()
+    return found[~np.isin(served.rows, failed)]
+
+
+def _gate(run: Run, network: Network, statistics: Statistics) -> list[Result]:
+    """How often the gate would refuse radiographs of sources that had no part in the training."""
+    results: list[Result] = []
+    recipe = run.recipe
     for at, where in enumerate(recipe.gate.measured):
         columns = Columns(image=recipe.data.image, patient=recipe.data.patient, where=where)
-        table = read_csv(folder / recipe.data.table, columns)
-        images = load_images(table, folder, recipe.input, out / f"gate-{at}")
+        table = read_csv(run.data / recipe.data.table, columns)
+        images = load_images(table, run.data, recipe.input, run.out / f"gate-{at}")
         targets, mask = table.targets()
-        served = Rows(images, targets, mask, np.arange(len(table)), spec=recipe.input)
-        found = refused(statistics, features_of(network, served, recipe.fit.batch), images)
+        served = Rows(
+            images,
+            Labelled(targets, mask, table.patients),
+            np.arange(len(table)),
+            spec=recipe.input,
+        )
+        found = refused(statistics, _features(run, network, served), images)
         source = ", ".join(f"{column} {value}" for column, value in where.items())
         results.append(share_refused(found, source))
     return results
 
 
-def _some(rows: Rows) -> NDArray[np.float32]:
-    return np.stack([rows[i][0].numpy() for i in range(min(16, len(rows)))])
+def _some(served: Rows) -> NDArray[np.float32]:
+    made = [served[PLAIN, at] for at in range(min(16, len(served)))]
+    return np.stack([item.image.numpy() for item in made if isinstance(item, Item)])
 
 
-def _fresh(recipe: Recipe, weights: Path) -> tuple[Network, str]:
-    torch.manual_seed(recipe.seed)
-    model = recipe.model
-    network = Network(model.backbone, len(recipe.data.findings), dropout=model.dropout)
-    digest = load_weights(network.backbone, weights / model.weights) if model.weights else ""
-    freeze(network, model.freeze)
-    return network, digest
-
-
-def _steps(recipe: Recipe) -> tuple[Augmentation, ...]:
-    said = recipe.augmentation
-    return (
-        Warp(said.rotate_deg, said.zoom, said.stretch, said.shift),
-        Exposure(said.gamma, said.contrast, said.brightness),
-        Grain(said.grain),
-    )
-
-
-def _remember(
-    recipe: Recipe, material: Material, rows: NDArray[np.int64], weights: Path, out: Path
-) -> Material:
-    kept = remember(
-        _fresh(recipe, weights)[0],
-        _rows(recipe, material, rows),
-        cut=recipe.model.freeze,
-        steps=_steps(recipe),
-        views=recipe.fit.views,
-        cache=out / "views.npy",
-    )
-    return replace(material, kept=kept, place={int(row): at for at, row in enumerate(rows)})
-
-
-def _fit(
-    recipe: Recipe,
-    material: Material,
-    parts: tuple[NDArray[np.int64], NDArray[np.int64]],
-    weights: Path,
-    folder: Path,
-) -> tuple[Network, str]:
-    """Train one network; a folder that is done is loaded."""
-    network, digest = _fresh(recipe, weights)
-    done = folder / "done"
-    if done.exists():
-        return load_best(network, folder).network, digest
-    folder.mkdir(parents=True, exist_ok=True)
-    train, tune = parts
-    served: tuple[Rows | Views, Rows | Views]
-    if material.kept is None:
-        served = (
-            _rows(recipe, material, train, _steps(recipe)),
-            _rows(recipe, material, tune),
-        )
-    else:
-        served = (
-            Views(material.kept, material.place, _rows(recipe, material, train), augmented=True),
-            Views(material.kept, material.place, _rows(recipe, material, tune), augmented=False),
-        )
-    fitted = fit_network(
-        network,
-        *served,
-        recipe.fit,
-        keep_statistics=recipe.model.batch_norm == "frozen",
-        cut=recipe.model.freeze if material.kept is not None else "",
-        folder=folder,
-    )
-    done.touch()
-    return fitted.network, digest
-
-
-def _card(
-    recipe: Recipe,
-    material: Material,
-    outer: Split,
-    held: NDArray[np.float32],
-    network: Network,
-    digest: str,
-) -> Card:
-    keys, table, split = recipe.data.findings, material.table, material.split
-    rows = np.sort(np.concatenate(list(outer.parts.values())))
-    findings = calibrate(
-        keys,
-        held[rows],
-        material.targets[rows],
-        material.mask[rows],
-        f"out-of-fold logits of train and tune, {recipe.folds} folds by patient",
-    )
-    folded = f"train and tune, out of fold ({recipe.folds} folds by patient)"
-    results = measure(
-        keys,
-        held[rows],
-        _reference(material, rows),
-        split=folded,
-        note="each image judged by a network that saw nothing of its patient; the logits of "
-        f"{recipe.folds} networks pooled; 1 seed",
-        seed=recipe.seed,
-        strata=_strata(recipe),
-    )
-    for part in [p for p in ("tune", "test") if p in split.parts]:
-        at = split.parts[part]
-        logits = logits_of(network, _rows(recipe, material, at), recipe.fit.batch)
-        note = (
-            "the network that ships; these rows chose its checkpoint and, out of fold, had a part "
-            "in its calibration, so the number flatters"
-            if part == "tune"
-            else "the network that ships; these rows were used for nothing else"
-        )
-        results += measure(
-            keys,
-            logits,
-            _reference(material, at),
-            split=part,
-            note=note,
-            seed=recipe.seed,
-            strata=_strata(recipe),
-        )
-        results += calibration_slopes(
-            findings, logits, material.targets[at], material.mask[at], split=part, note=note
-        )
-    return Card(
-        name=recipe.bundle.name,
-        version=recipe.bundle.version,
-        summary=recipe.bundle.summary,
-        intended_use=recipe.bundle.intended_use,
-        not_for=recipe.bundle.not_for,
-        licence=recipe.bundle.licence,
-        network=_network_in_words(recipe, network),
-        findings=findings,
-        preprocessing=recipe.input,
-        graph=Graph(features="features", cams="cams"),
-        gate="gate.npz",
-        data=tuple(
-            TrainingData(
-                name=f"{recipe.data.name}: {part} ({role})",
-                images=len(split.parts[part]),
-                patients=len(np.unique(table.patients[split.parts[part]])),
-                licence=recipe.data.licence,
-                citation=recipe.data.citation,
-                split_digest=split.digest,
-            )
-            for part, role in (
-                ("train", "weights, calibration, gate"),
-                ("tune", "choice of checkpoint, calibration, gate"),
-            )
-        ),
-        start=_start(recipe, digest),
-        results=tuple(results),
-        provenance={
-            "recipe": recipe.model_dump_json(),
-            "folds_digest": outer.digest,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("hilum", "torch", "timm", "lightning", "onnx")},
-        },
-    )
-
-
-def _strata(recipe: Recipe) -> str:
-    """What the strata are; "" where the recipe names none."""
-    return recipe.data.stratum_name if recipe.data.stratum else ""
-
-
-def _reference(material: Material, rows: NDArray[np.int64]) -> Reference:
-    table = material.table
-    strata = table.columns.get("stratum")
-    return Reference.of(
-        material.targets[rows],
-        table.patients[rows].tolist(),
-        mask=material.mask[rows],
-        strata=None if strata is None else strata[rows].tolist(),
-        findings=table.findings,
-    )
-
-
-def _start(recipe: Recipe, digest: str) -> tuple[StartingWeights, ...]:
-    if not recipe.model.weights:
-        return ()
-    card = WEIGHTS.resolve(recipe.model.backbone)
-    return (
-        StartingWeights(
-            name=recipe.model.weights, licence=card.licence, origin=card.origin, sha256=digest
-        ),
-    )
-
-
-def _network_in_words(recipe: Recipe, network: Network) -> str:
-    learnt = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    total = sum(p.numel() for p in network.parameters())
-    frozen = f", frozen up to {recipe.model.freeze}" if recipe.model.freeze else ""
-    return f"{recipe.model.backbone}, {total:,} parameters, {learnt:,} learnt{frozen}"
+def _page(run: Run) -> None:
+    write_run_page(run.out, pack=run.material.images.path)

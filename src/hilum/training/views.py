@@ -8,7 +8,6 @@ saves most of the network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,41 +16,39 @@ from numpy.typing import NDArray
 from rich.progress import track
 from torch.utils.data import Dataset
 
-from hilum.errors import RecipeError
+from hilum.errors import RecipeError, RunError
 from hilum.models.network import Network
-from hilum.training.rows import Item, Rows
-from hilum.transforms.augmentation import Augmentation
+from hilum.training.rows import PLAIN, Item, Key, Rows, batch_of, labels
 
 BATCH = 16
 
 
 def remember(
-    network: Network,
-    rows: Rows,
-    *,
-    cut: str,
-    steps: Sequence[Augmentation],
-    views: int,
-    cache: Path,
+    network: Network, rows: Rows, *, cut: str, views: int, cache: Path, device: torch.device
 ) -> NDArray[np.float16]:
     """Compute the activations of every row: plain first, then augmented views.
 
     Args:
         network: frozen up to ``cut``, batch normalisation too.
-        rows: all rows that any network of the run needs, without augmentation.
+        rows: all rows that any network of the run needs, with their augmentation.
         cut: name of the module.
-        steps: augmentation of the further views.
         views: number of augmented views.
         cache: .npy file to keep them in; read when it has the right shape.
+        device: where the frozen part is computed.
 
     Returns:
-        float16 [1 + views, rows, *activation], mapped from the cache.
+        float16 [1 + views, rows, *activation], mapped from the cache; NaN for a picture that
+        cannot be read.
 
     Raises:
         RecipeError: the network beyond the cut depends on more than the cut.
+        RunError: the activations do not fit on the disk, or none of the pictures can be read.
     """
-    network.eval()
-    example = torch.stack([rows[i][0] for i in range(min(2, len(rows)))])
+    network.to(device).eval()
+    found = batch_of([rows[PLAIN, at] for at in range(min(4, len(rows)))]).items
+    if found is None:
+        raise RunError("The first pictures cannot be read any more; pack them again.")
+    example = found.image.to(device)
     activation = network.upto(example, cut)
     with torch.no_grad():
         same = torch.allclose(network.map(example), network.map_beyond(activation, cut), atol=1e-4)
@@ -63,51 +60,67 @@ def remember(
         if kept.shape == shape:
             return kept
     partial = cache.with_suffix(".partial.npy")
-    kept = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
-    for view in range(1 + views):
-        rows.epoch, rows.steps = view, steps if view else ()
-        starts = range(0, len(rows), BATCH)
-        for start in track(starts, f"frozen part, view {view} of {views}"):
-            images = [rows[i][0] for i in range(start, min(start + BATCH, len(rows)))]
-            batch = torch.stack(images).contiguous(memory_format=torch.channels_last)
-            kept[view, start : start + BATCH] = network.upto(batch, cut).numpy()
-    kept.flush()
-    rows.epoch, rows.steps = 0, ()
+    try:
+        kept = np.lib.format.open_memmap(partial, "w+", np.float16, shape)
+        for view in range(1 + views):
+            _fill(kept[view], network, rows, cut, view, device)
+        kept.flush()
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunError(
+            f"{cache.name} takes {np.prod(shape) * 2 / 1e9:.1f} GB and cannot be written: "
+            f"{error.strerror}. Make room, or remember fewer views (fit.views)."
+        ) from error
     partial.replace(cache)
     return np.load(cache, mmap_mode="r")
 
 
-class Views(Dataset[Item]):
+def _fill(
+    kept: NDArray[np.float16],
+    network: Network,
+    rows: Rows,
+    cut: str,
+    view: int,
+    device: torch.device,
+) -> None:
+    starts = range(0, len(rows), BATCH)
+    for start in track(starts, f"frozen part, view {view}", transient=True):
+        places = range(start, min(start + BATCH, len(rows)))
+        made = [rows[view or PLAIN, at] for at in places]
+        good = [at for at, item in zip(places, made, strict=True) if isinstance(item, Item)]
+        kept[places.start : places.stop] = np.nan
+        items = batch_of(made).items
+        if items is not None:
+            image = items.image.to(device).contiguous(memory_format=torch.channels_last)
+            kept[good] = network.upto(image, cut).cpu().numpy()
+
+
+class Views(Dataset[Item | int]):
     """Rows as remembered activations.
 
     Args:
         kept: from :func:`remember`.
         place: row number → position in ``kept``.
         rows: what the rows are; their targets, masks and numbers are served.
-        augmented: a view drawn at random for each epoch and row, the plain one among them;
-            otherwise always the plain one.
     """
 
-    def __init__(
-        self, kept: NDArray[np.float16], place: dict[int, int], rows: Rows, *, augmented: bool
-    ) -> None:
-        self.kept, self.place, self.source, self.augmented = kept, place, rows, augmented
+    def __init__(self, kept: NDArray[np.float16], place: dict[int, int], rows: Rows) -> None:
+        self.kept, self.place, self.source = kept, place, rows
         self.targets, self.mask, self.rows = rows.targets, rows.mask, rows.rows
-        self.seed, self.epoch = rows.seed, 0
+        self.patients, self.strata, self.seed = rows.patients, rows.strata, rows.seed
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, at: int) -> Item:
+    def __getitem__(self, key: Key) -> Item | int:
+        """One row: in an epoch a view drawn at random, the plain one among them."""
+        epoch, at = key
         row = int(self.rows[at])
         view = 0
-        if self.augmented:
-            rng = np.random.default_rng([self.seed, self.epoch, row])
+        if epoch != PLAIN:
+            rng = np.random.default_rng([self.seed, epoch, row])
             view = int(rng.integers(len(self.kept)))
         activation = self.kept[view, self.place[row]].astype(np.float32)
-        return (
-            torch.from_numpy(activation),
-            torch.from_numpy(self.targets[row]),
-            torch.from_numpy(self.mask[row].astype(np.float32)),
-            row,
-        )
+        if not np.isfinite(activation).all():
+            return row
+        return Item(torch.from_numpy(activation), *labels(self, row))

@@ -103,6 +103,18 @@ class Pack:
         number, start, high, wide = self._spans[row].tolist()
         return self._shard(number)[1][start : start + high * wide].reshape(high, wide)
 
+    def checked(self, row: int) -> NDArray[np.uint8]:
+        """One picture, compared with its checksum.
+
+        Raises:
+            PackError: it was damaged since it was packed.
+            IndexError: there is no such row.
+        """
+        pixels = self[row]
+        if zlib.crc32(pixels.data) != int(self.index["crc32"][row]):
+            raise PackError(f"{self.names[row]} in {self.path} is damaged; pack it again.")
+        return pixels
+
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (self[row] for row in range(len(self)))
 

@@ -1,0 +1,1 @@
+"""How the bundle ``lungs`` is made: examples, teacher, rounds of relabelling, measurement."""

@@ -1,0 +1,122 @@
+"""What a network is asked, as losses of a batch and as numbers of the tuning rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hilum.models.outputs import arranged, findings_of, spans, start
+from hilum.models.tasks import EXCLUSIVE, Task
+from hilum.training.losses import TaskLoss
+from hilum.training.metrics import Judged
+
+TOGETHER = 2048
+"""Tuning rows whose loss is taken together: losses of pairs compare within them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Tasks, and how wrong answers to each are punished.
+
+    Attributes:
+        tasks: side by side.
+        losses: one a task.
+        weights: of each task's loss beside the others.
+    """
+
+    tasks: tuple[Task, ...]
+    losses: tuple[TaskLoss, ...]
+    weights: tuple[float, ...]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Keys, one a column of the targets."""
+        return findings_of(self.tasks)
+
+    def counted(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """Cells of some rows that the mean of each task's loss is taken over: float32 [tasks].
+
+        Args:
+            targets: of rows that go into :meth:`loss` together, [rows, findings].
+            mask: likewise.
+        """
+        counts = [
+            loss.counted(targets[:, columns], mask[:, columns]).sum()
+            for loss, (_, columns) in zip(self.losses, spans(self.tasks), strict=True)
+        ]
+        return torch.stack(counts).float()
+
+    def loss(
+        self, raw: Tensor, targets: Tensor, mask: Tensor, counts: Tensor, epoch: int
+    ) -> Tensor:
+        """The part of a batch's loss that some of its rows give: a number.
+
+        Args:
+            raw: outputs of those rows, [rows, outputs].
+            targets: [rows, findings].
+            mask: likewise.
+            counts: summed over all parts of the batch, from :meth:`counted`.
+            epoch: from 0.
+        """
+        sums = [
+            loss(raw[:, outputs].float(), targets[:, columns], mask[:, columns], epoch).sum()
+            for loss, (outputs, columns) in zip(self.losses, spans(self.tasks), strict=True)
+        ]
+        shares = torch.stack(sums) / counts.clamp(min=1)
+        return (shares * shares.new_tensor(self.weights)).sum()
+
+    def chance(self, targets: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+        """The loss of some rows when each is given their frequencies.
+
+        Args:
+            targets: [rows, findings].
+            mask: likewise.
+        """
+        raw = arranged(self.tasks, start(self.tasks, targets, mask)[None])
+        every = raw.expand(len(targets), -1).contiguous().numpy()
+        return self.judge(every, targets, mask, epoch=0).loss
+
+    def log_odds(self, raw: Tensor) -> Tensor:
+        """Log-odds [rows, findings] from raw outputs."""
+        each = [
+            task.log_odds(raw[:, outputs].float())
+            for task, (outputs, _) in zip(self.tasks, spans(self.tasks), strict=True)
+        ]
+        return torch.cat(each, 1)
+
+    def judge(
+        self,
+        raw: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        *,
+        epoch: int,
+        strata: NDArray[np.int64] | None = None,
+    ) -> Judged:
+        """What the network says of the tuning rows, beside what they hold.
+
+        Args:
+            raw: outputs, [rows, outputs].
+            targets: [rows, findings].
+            mask: likewise.
+            epoch: from 0.
+            strata: [rows].
+        """
+        outputs, wanted = torch.from_numpy(raw), torch.from_numpy(targets)
+        counted = torch.from_numpy(mask.astype(np.float32))
+        with torch.no_grad():
+            cut = [t.split(TOGETHER) for t in (outputs, wanted, counted)]
+            parts = list(zip(cut[0], cut[1], cut[2], strict=True))
+            counts = sum((self.counted(t, m) for _, t, m in parts), torch.zeros(len(self.tasks)))
+            loss = sum(float(self.loss(*part, counts, epoch)) for part in parts)
+            odds = self.log_odds(outputs).numpy()
+        exclusive = tuple(
+            columns
+            for task, (_, columns) in zip(self.tasks, spans(self.tasks), strict=True)
+            if task.kind in EXCLUSIVE
+        )
+        return Judged(self.findings, odds, targets, mask, loss, exclusive, strata)

@@ -1,0 +1,1 @@
+"""Learning to draw: pictures and masks → a network with maps."""

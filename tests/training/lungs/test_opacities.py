@@ -1,0 +1,30 @@
+import numpy as np
+
+from hilum.phantoms import draw_chest
+from hilum.training.lungs.opacities import paint
+
+
+def chest():
+    phantom = draw_chest(np.random.default_rng(0), size=(128, 128))
+    masks = np.stack([phantom.masks["lung_right"], phantom.masks["lung_left"]])
+    return phantom.pixels, masks.astype(np.float32)
+
+
+def test_lungs_get_whiter_and_nothing_far_from_them_changes():
+    grey, lungs = chest()
+    inside = lungs.max(0) > 0.5
+    brighter = []
+    for seed in range(30):
+        painted = paint(grey, lungs, np.random.default_rng(seed))
+        assert painted.dtype == np.float32
+        assert (painted >= grey - 1e-6).all()
+        assert painted.max() <= 1
+        brighter.append(float((painted - grey)[inside].mean()))
+        np.testing.assert_allclose(painted[:, :3], grey[:, :3], atol=1e-3)
+    assert np.mean(brighter) > 0.05
+    assert max(brighter) > 0.2  # some are nearly white
+
+
+def test_no_lungs_no_paint():
+    grey, lungs = chest()
+    np.testing.assert_array_equal(paint(grey, lungs * 0, np.random.default_rng(0)), grey)
