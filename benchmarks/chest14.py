@@ -12,6 +12,7 @@ from benchmarks.options import ROOT, Options, shared
 from benchmarks.results import Mark, Section, Table
 from benchmarks.scores import Scores, load_scores, save_scores
 from hilum.evaluation import Comparison, Measure, Metric, Reference, compare
+from hilum.recipes import locate
 from hilum.training.recipe import Recipe, load_recipe
 
 TITLE = "chest14 against frozen features and logistic regression"
@@ -45,7 +46,7 @@ class Row:
 def run(options: Options) -> Section:
     """Measure."""
     data = options.data or shared() / "radiographs"
-    recipe = load_recipe(ROOT / "recipes" / "chest14.toml")
+    recipe = load_recipe(locate("chest14"))
     if options.run is not None:
         recipe = Recipe.model_validate_json((options.run / "recipe.json").read_text("utf-8"))
     if not (data / recipe.data.table).is_file():

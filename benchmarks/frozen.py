@@ -13,11 +13,12 @@ from benchmarks.cohort import Cohort
 from benchmarks.machine import CORES
 from benchmarks.scores import Scores
 from hilum.bundles import load
-from hilum.models.network import Network
-from hilum.models.weights import load_weights
+from hilum.models.backbones import build_backbone
+from hilum.models.weights import start
 from hilum.runtime import Graph
-from hilum.training.loop import features_of
-from hilum.training.rows import Rows, load_images
+from hilum.training.machine import Machine
+from hilum.training.rows import Labelled, Rows, load_images
+from hilum.training.serving import outputs_of
 from hilum.transforms.preprocess import normalise
 
 STRENGTH = 1e-3
@@ -96,10 +97,14 @@ def _features(
 ) -> NDArray[np.float32]:
     recipe, table = cohort.recipe, cohort.table
     spec = recipe.input.model_copy(update={"size": (px, px)})
-    network = Network(recipe.model.backbone, len(table.findings))
-    load_weights(network.backbone, weights / recipe.model.weights)
+    backbone = build_backbone(recipe.model.backbone)
+    start(backbone, recipe.model.weights, folder=weights, input=spec)
     images = load_images(table, data, spec, cache)
-    found = features_of(network, Rows(images, *table.targets(), cohort.rows, spec=spec), BATCH)
+    rows = Rows(images, Labelled(*table.targets(), table.patients), cohort.rows, spec=spec)
+    backbone.eval()
+    found, _ = outputs_of(
+        lambda image: backbone(image).mean((2, 3)), rows, BATCH, machine=Machine.here(), exact=True
+    )
     out = np.zeros((len(table), found.shape[1]), np.float32)
     out[cohort.rows] = found
     return out

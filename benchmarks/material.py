@@ -90,7 +90,8 @@ def densenet(folder: Path) -> tuple[Path, Path]:
 
     from hilum.export.bundle import export_bundle
     from hilum.export.graph import round_weights
-    from hilum.models.network import Network
+    from hilum.models.network import build_network
+    from hilum.models.tasks import Task
 
     bundle, state = folder / "densenet121", folder / "densenet121.pt"
     if bundle.exists() and state.exists():
@@ -99,18 +100,18 @@ def densenet(folder: Path) -> tuple[Path, Path]:
     theirs = xrv.models.DenseNet(weights=None, num_classes=len(CHEST14))
     pictures = 2048 * torch.rand(4, 1, NETWORK_PX, NETWORK_PX) - 1024
     _settle(theirs, pictures)
-    ours = Network("densenet121", len(CHEST14)).eval()
+    ours = build_network(backbone="densenet121", tasks=[Task("multi-label", CHEST14)]).eval()
     # The two builders name their parts alike; a part that is missing would raise.
-    ours.backbone.load_state_dict(
+    ours.backbone.net.load_state_dict(
         {f"features.{name}": tensor for name, tensor in theirs.features.state_dict().items()}
     )
-    ours.head.load_state_dict(theirs.classifier.state_dict())
+    ours.head.last.load_state_dict(theirs.classifier.state_dict())
     round_weights(ours)
-    backbone = ours.backbone.state_dict()
+    backbone = ours.backbone.net.state_dict()
     theirs.features.load_state_dict(
         {name.removeprefix("features."): tensor for name, tensor in backbone.items()}
     )
-    theirs.classifier.load_state_dict(ours.head.state_dict())
+    theirs.classifier.load_state_dict(ours.head.last.state_dict())
     with torch.inference_mode():
         apart = float((ours(pictures) - theirs(pictures)).abs().max())
     if not apart < 1e-3:

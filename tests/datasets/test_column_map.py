@@ -6,6 +6,7 @@ import pytest
 from hilum.datasets.column_map import load_map, read_mapped
 from hilum.domain import State
 from hilum.errors import LabelError
+from hilum.recipes import locate
 
 MAP = """
 table = "all.csv"
@@ -263,8 +264,8 @@ def test_no_map(tmp_path, text, message):
         load_map(path)
 
 
-def test_the_shipped_map_reads_the_radiographs_of_four_sources(repository, shared):
-    column_map = load_map(repository / "recipes" / "columns" / "radiographs.toml")
+def test_the_shipped_map_reads_the_radiographs_of_four_sources(shared):
+    column_map = load_map(locate("columns/radiographs"))
     table = read_mapped(shared / "radiographs", column_map)
     assert len(table) == 3_004
     assert len(set(table.patients.tolist())) == 2_548

@@ -110,11 +110,13 @@ class Graph(_Part):
     Attributes:
         file: name inside the bundle.
         input: name of the input, float32 [batch, channels, rows, columns].
-        logits: name of the output [batch, findings].
+        logits: name of the output [batch, findings]; of no use to a bundle without findings.
         features: name of the output [batch, width] that the gate measures; None without.
         cams: name of the output [batch, findings, h, w], contributions to the logits whose mean
             over h and w plus a bias is the logit; None without.
         heatmaps: in words, what stands in for class activation maps where there are none.
+        masks: name of the output [batch, structures, h, w]: log-odds that a place of the input
+            lies in a structure, at the input's size or coarser; None without.
     """
 
     file: str = "model.onnx"
@@ -123,6 +125,7 @@ class Graph(_Part):
     features: str | None = None
     cams: str | None = None
     heatmaps: str = "class activation maps (Zhou et al. 2016, eq. 2)"
+    masks: str | None = None
 
 
 class TrainingData(_Part):
@@ -191,7 +194,9 @@ class Card(_Part):
         not_for: what it must not be used for.
         licence: under which the bundle may be passed on.
         network: the architecture, in words.
-        findings: one an output, in the graph's order.
+        findings: one an output, in the graph's order; may be empty where there are structures.
+        structures: what the graph draws, one a mask in the graph's order ("lung_right"); sides are
+            the patient's.
         preprocessing: how a radiograph becomes the network's input.
         graph: the ONNX graph.
         gate: file with feature statistics (.npz without pickles); None without.
@@ -214,7 +219,8 @@ class Card(_Part):
     not_for: tuple[str, ...] = ()
     licence: str
     network: str = ""
-    findings: Annotated[tuple[CardFinding, ...], Field(min_length=1)]
+    findings: tuple[CardFinding, ...] = ()
+    structures: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...] = ()
     preprocessing: Preprocessing
     graph: Graph = Graph()
     gate: str | None = None
@@ -229,6 +235,12 @@ class Card(_Part):
         keys = [f.key for f in self.findings]
         if len(set(keys)) != len(keys):
             raise ValueError("a finding stands twice")
+        if len(set(self.structures)) != len(self.structures):
+            raise ValueError("a structure stands twice")
+        if not self.findings and not self.structures:
+            raise ValueError("neither findings nor structures: the bundle would tell nothing")
+        if bool(self.structures) != bool(self.graph.masks):
+            raise ValueError("structures and graph.masks go together: name both, or neither")
         for file in (self.graph.file, self.gate, *self.files):
             if file and ("/" in file or "\\" in file or file.startswith(".")):
                 raise ValueError(f"{file!r} is no plain file name")

@@ -21,6 +21,7 @@ COMMANDS = Registry(
     "command",
     [
         ("read", "hilum.cli.read:read"),
+        ("lungs", "hilum.cli.lungs:lungs"),
         ("demo", "hilum.cli.demo:demo"),
         ("inspect", "hilum.cli.inspect:inspect"),
         ("datasets", "hilum.cli.datasets:app"),
@@ -30,12 +31,14 @@ COMMANDS = Registry(
         ("split", "hilum.cli.split:split"),
         ("subset", "hilum.cli.subset:subset"),
         ("bundles", "hilum.cli.bundles:app"),
+        ("recipes", "hilum.cli.recipes:app"),
         ("train", "hilum.cli.train:train"),
     ],
 )
 
 HELP = {
     "read": "Read radiographs: findings, heatmaps, tables and a report page.",
+    "lungs": "Find the lungs on radiographs: masks, boxes, crops.",
     "demo": "Read an example study that Hilum draws itself, and show the page.",
     "inspect": "Print what is in a file and what intake would do with it.",
     "datasets": "List, show and verify published collections; write label tables.",
@@ -45,6 +48,7 @@ HELP = {
     "split": "Divide a label table by patient: train, tune and test, folds, sources, time.",
     "subset": "Take rows, findings or labels out of a label table.",
     "bundles": "List, show, verify and make bundles: networks with their cards.",
+    "recipes": "List, show and copy the recipes that come with the package.",
     "train": "Train a network from a recipe, and leave a bundle.",
 }
 

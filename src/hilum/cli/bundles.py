@@ -29,7 +29,7 @@ def list_() -> None:
         typer.echo("No bundles come with this installation.")
     for name in names:
         card = load(name).card
-        typer.echo(f"{name}  {card.version}  {len(card.findings)} findings  {card.summary}")
+        typer.echo(f"{name}  {card.version}  {_gives(card)}  {card.summary}")
 
 
 @app.command()
@@ -75,7 +75,16 @@ def make(
     from hilum.export.make import make as make_bundle
 
     bundle = make_bundle(onnx, card, out)
-    typer.echo(f"{bundle} is in {out}; read with it: hilum read FOLDER -o OUT --bundle {out}")
+    if bundle.card.findings:
+        typer.echo(f"{bundle} is in {out}; read with it: hilum read FOLDER -o OUT --bundle {out}")
+    else:
+        typer.echo(f"{bundle} is in {out}; it draws {', '.join(bundle.card.structures)}")
+
+
+def _gives(card: Card) -> str:
+    findings, structures = len(card.findings), len(card.structures)
+    parts = [f"{findings} findings"] * bool(findings) + [f"{structures} masks"] * bool(structures)
+    return ", ".join(parts)
 
 
 def _print_card(bundle: Bundle) -> None:
@@ -99,7 +108,10 @@ def _print_card(bundle: Bundle) -> None:
             f"Learnt from: {escape(part.name)}, {part.images:,} images ({escape(part.licence)})"
         )
     console.print(f"Digest of the card: {bundle.digest}")
-    console.print(_findings(card))
+    if card.structures:
+        console.print(f"Draws: {', '.join(card.structures)}")
+    if card.findings:
+        console.print(_findings(card))
     if card.results:
         console.print(_results(card))
 

@@ -7,18 +7,27 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from hilum.domain import Note, Reading, Refusal
+from hilum.domain import Note, Refusal
 from hilum.errors import IntakeError
 from hilum.imaging import FoundFile, InOrder, load
-from hilum.reading.reader import Reader
 
 T = TypeVar("T")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 Work = Callable[[FoundFile], T]
 
 _AHEAD = 4
 """Results a worker that may wait for a slow file before them."""
+
+
+class Reads(Protocol[R_co]):
+    """Anything that makes something of a file: a :class:`hilum.reading.Reader`, for one."""
+
+    def read(self, path: FoundFile, *, data: bytes | None = None) -> R_co | Refusal:
+        """Read one file, from its bytes where they are loaded already."""
+        ...
 
 
 def _call(work: Callable[[FoundFile], T], file: FoundFile) -> T:
@@ -27,10 +36,10 @@ def _call(work: Callable[[FoundFile], T], file: FoundFile) -> T:
 
 def read_many(
     files: Iterable[FoundFile],
-    reader: Reader,
+    reader: Reads[R],
     *,
     workers: int,
-    finish: Callable[[Reading | Refusal], T],
+    finish: Callable[[R | Refusal], T],
     guard: Callable[[Callable[[FoundFile], T], FoundFile], T] = _call,
 ) -> Iterator[T]:
     """Read files in threads, and give back what ``finish`` makes of each, in the files' order.

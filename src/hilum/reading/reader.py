@@ -19,7 +19,7 @@ from hilum.domain import (
     Reading,
     Refusal,
 )
-from hilum.errors import IntakeError
+from hilum.errors import BundleError, IntakeError
 from hilum.imaging import FoundFile, check_reduced
 from hilum.imaging import read as read_file
 from hilum.reading.gate import Gate
@@ -76,7 +76,7 @@ class Reader:
             runtime: what runs the graph; see :data:`hilum.runtime.RUNTIMES`.
 
         Raises:
-            BundleError: the bundle cannot be loaded.
+            BundleError: the bundle cannot be loaded, or has no findings.
             UnknownName: no such runtime, or a prevalence for a finding that the bundle lacks.
             RunError: a prevalence that is out of range, or cannot be restated for.
             MissingExtra: the runtime, or what ``reduced`` needs, is not installed.
@@ -84,6 +84,11 @@ class Reader:
         if reduced:
             check_reduced(LONGEST_PX)
         loaded = bundle if isinstance(bundle, Bundle) else load(bundle)
+        if not loaded.card.findings:
+            raise BundleError(
+                f"bundle {loaded} has no findings to read: it draws "
+                f"{', '.join(loaded.card.structures)}; use `hilum lungs`, or name another bundle"
+            )
         return cls(
             bundle=loaded,
             scale=Scale.of(loaded.card, prevalence or {}),  # first: it is quick to fail

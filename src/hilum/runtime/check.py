@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hilum.bundles.card import Card
 from hilum.errors import InvalidCard
+from hilum.runtime.graph import output_names
 from hilum.runtime.onnx import compile_graph
 
 CAM_TOLERANCE = 1e-3
@@ -24,7 +25,7 @@ def graph_faults(model: bytes, card: Card) -> list[str]:
         One sentence a fault; empty when the graph does what the card says.
     """
     ends = card.graph
-    names = [name for name in (ends.logits, ends.features, ends.cams) if name]
+    names = output_names(card)
     try:
         run = compile_graph(model, ends.input, names, threads=1)
         pairs = [dict(zip(names, run(x), strict=True)) for x in _pictures(card)]
@@ -33,7 +34,7 @@ def graph_faults(model: bytes, card: Card) -> list[str]:
     faults = [fault for outputs in pairs for fault in _shape_faults(outputs, card)]
     if faults:
         return list(dict.fromkeys(faults))  # both pictures have the same ones
-    if ends.cams and ends.heatmaps == type(ends)().heatmaps:
+    if ends.cams and card.findings and ends.heatmaps == type(ends)().heatmaps:
         faults += _cam_faults(pairs, card)
     return faults
 
@@ -52,23 +53,27 @@ def _pictures(card: Card) -> list[NDArray[np.float32]]:
 
 def _shape_faults(outputs: dict[str, NDArray[np.float32]], card: Card) -> list[str]:
     ends, count = card.graph, len(card.findings)
-    wanted = {ends.logits: f"[1, {count}]"}
-    good = {ends.logits: outputs[ends.logits].shape == (1, count)}
+    wanted: dict[str, str] = {}
+    good: dict[str, bool] = {}
+    if card.findings:
+        wanted[ends.logits] = f"[1, {count}] for {count} findings"
+        good[ends.logits] = outputs[ends.logits].shape == (1, count)
     if ends.features:
         shape = outputs[ends.features].shape
         wanted[ends.features] = "[1, width]"
         good[ends.features] = len(shape) == 2 and shape[0] == 1
     if ends.cams:
         shape = outputs[ends.cams].shape
-        wanted[ends.cams] = f"[1, {count}, h, w]"
+        wanted[ends.cams] = f"[1, {count}, h, w] for {count} findings"
         good[ends.cams] = len(shape) == 4 and shape[:2] == (1, count)
+    if ends.masks:
+        shape, drawn = outputs[ends.masks].shape, len(card.structures)
+        wanted[ends.masks] = f"[1, {drawn}, h, w] for {drawn} structures"
+        good[ends.masks] = len(shape) == 4 and shape[:2] == (1, drawn)
     faults: list[str] = []
     for name, value in outputs.items():
         if not good[name]:
-            faults.append(
-                f"output {name!r} is {list(value.shape)}, expected {wanted[name]} "
-                f"for {count} findings"
-            )
+            faults.append(f"output {name!r} is {list(value.shape)}, expected {wanted[name]}")
         elif value.dtype != np.float32:
             faults.append(f"output {name!r} is {value.dtype}, expected float32")
         elif not np.isfinite(value).all():

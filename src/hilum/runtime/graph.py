@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.bundles.card import Card
 from hilum.bundles.store import Bundle
 from hilum.errors import InvalidCard
 from hilum.registry import Registry
@@ -30,15 +31,18 @@ class Outputs:
     """What one forward pass gives.
 
     Attributes:
-        logits: float32 [batch, findings].
+        logits: float32 [batch, findings]; [batch, 0] where the bundle has no findings.
         features: float32 [batch, width], what the gate measures; None where the graph has none.
         cams: float32 [batch, findings, h, w], whose mean over h and w plus a constant is the
             logit; None likewise.
+        masks: float32 [batch, structures, h, w], log-odds that a place of the input lies in a
+            structure; None likewise.
     """
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32] | None
     cams: NDArray[np.float32] | None
+    masks: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +52,7 @@ class Graph:
     Attributes:
         bundle: where it comes from.
         run: takes the input and returns the outputs that the card names, in the order logits,
-            features, cams.
+            features, cams, masks.
     """
 
     bundle: Bundle
@@ -70,7 +74,7 @@ class Graph:
             InvalidCard: the graph cannot be loaded, or lacks what the card names.
         """
         card = bundle.card.graph
-        outputs = [name for name in (card.logits, card.features, card.cams) if name]
+        outputs = output_names(bundle.card)
         compile_graph = RUNTIMES.resolve(runtime)
         model = bundle.read_bytes(card.file)
         return cls(bundle, compile_graph(model, card.input, outputs, threads=threads))
@@ -87,9 +91,10 @@ class Graph:
         """
         card = self.bundle.card
         found = iter(self.run(np.ascontiguousarray(batch, np.float32)))
-        logits = next(found)
+        logits = next(found) if card.findings else np.zeros((len(batch), 0), np.float32)
         features = next(found) if card.graph.features else None
         cams = next(found) if card.graph.cams else None
+        masks = next(found) if card.graph.masks else None
         expected = (len(batch), len(card.findings))
         if logits.shape != expected or (cams is not None and cams.shape[:2] != expected):
             raise InvalidCard(
@@ -97,4 +102,17 @@ class Graph:
                 f"{'' if cams is None else f' and maps {list(cams.shape)}'} for {len(batch)} "
                 f"pictures and {expected[1]} findings; `hilum bundles make` checks this"
             )
-        return Outputs(logits, features, cams)
+        drawn = (len(batch), len(card.structures))
+        if masks is not None and (masks.ndim != 4 or masks.shape[:2] != drawn):
+            raise InvalidCard(
+                f"bundle {self.bundle}: the graph gave masks {list(masks.shape)} for {len(batch)} "
+                f"pictures and {drawn[1]} structures; `hilum bundles make` checks this"
+            )
+        return Outputs(logits, features, cams, masks)
+
+
+def output_names(card: Card) -> list[str]:
+    """The outputs that a card names: logits where it has findings, features, cams, masks."""
+    ends = card.graph
+    named = (ends.logits if card.findings else None, ends.features, ends.cams, ends.masks)
+    return [name for name in named if name]
