@@ -1,9 +1,13 @@
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+
+import torch
 
 from hilum.errors import RecipeError
 from hilum.models.segmentation import Segmenter, build_encoder, freeze_stages, probabilities
+
+pytestmark = pytest.mark.train
 
 
 def small(structures=2, **options):

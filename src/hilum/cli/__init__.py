@@ -33,6 +33,7 @@ COMMANDS = Registry(
         ("bundles", "hilum.cli.bundles:app"),
         ("recipes", "hilum.cli.recipes:app"),
         ("train", "hilum.cli.train:train"),
+        ("ensemble", "hilum.cli.ensemble:ensemble"),
     ],
 )
 
@@ -50,6 +51,7 @@ HELP = {
     "bundles": "List, show, verify and make bundles: networks with their cards.",
     "recipes": "List, show and copy the recipes that come with the package.",
     "train": "Train a network from a recipe, and leave a bundle.",
+    "ensemble": "Make one bundle of several runs: mean, averaged weights, one a finding.",
 }
 
 USAGE = 2

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+
+import torch
 
 from hilum.bundles.card import Result
 from hilum.domain import LabelTable
@@ -19,6 +21,8 @@ from hilum.training.lungs.make import make_network, with_fewer_drawn
 from hilum.training.lungs.recipe import read_lungs_recipe
 from hilum.training.segmentation.examples import unpack
 from hilum.transforms.preprocess import normalise
+
+pytestmark = pytest.mark.train
 
 RECIPE = """
 seed = 2
@@ -138,10 +142,10 @@ def test_from_examples_to_a_bundle(tmp_path, examples, recipe):
 
 
 def test_examples_of_another_size_are_refused(tmp_path, recipe):
-    with pytest.raises(RunError, match=r"examples are \[96, 96\], the recipe's input is \[64, 64\]"):
-        make_network(
-            recipe, drawn_examples(2, 96, seed=0), weights=tmp_path, out=tmp_path / "run"
-        )
+    with pytest.raises(
+        RunError, match=r"examples are \[96, 96\], the recipe's input is \[64, 64\]"
+    ):
+        make_network(recipe, drawn_examples(2, 96, seed=0), weights=tmp_path, out=tmp_path / "run")
 
 
 def test_the_shipped_recipe_can_be_read():

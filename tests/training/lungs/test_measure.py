@@ -7,12 +7,14 @@ import json
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
 
 from hilum.errors import LabelError
 from hilum.imaging import encode_png
 from hilum.phantoms import draw_chest
 from hilum.training.lungs.measure import Agreement, box_results, read_lung_boxes
+
+pytestmark = pytest.mark.train
 
 
 @pytest.fixture
@@ -27,9 +29,7 @@ def collection(tmp_path):
         said["images"].append(image)
         for category, name in ((1, "lung_right"), (2, "lung_left")):
             box = [None] * 4 if at == 2 else [2 * v for v in phantom.boxes[name]]
-            said["annotations"].append(
-                {"image_id": at + 10, "category_id": category, "bbox": box}
-            )
+            said["annotations"].append({"image_id": at + 10, "category_id": category, "bbox": box})
         rows.append([f"{at}.png", f"p{at}", "PA", f"images/origin-{at}.jpg", 256, 256])
     (tmp_path / "boxes.json.gz").write_bytes(gzip.compress(json.dumps(said).encode()))
     with (tmp_path / "manifest.csv").open("w", newline="") as file:

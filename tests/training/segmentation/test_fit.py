@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
+
+import torch
 
 from hilum.bundles.card import Preprocessing
 from hilum.errors import RunError
@@ -18,6 +20,8 @@ from hilum.training.segmentation.fit import (
     dice_and_cross_entropy,
     fit_segmenter,
 )
+
+pytestmark = pytest.mark.train
 
 SPEC = Preprocessing(size=(64, 64), value_range=(-1.0, 1.0))
 FIT = Fit(epochs=2, batch=4, lr=5e-3, encoder_lr=1e-3, average=0.5, half=False, seed=1)

@@ -87,7 +87,7 @@ def read_lung_boxes(file: Path, table: Path) -> LungBoxes:
         if None not in one["bbox"]:
             drawn.setdefault(one["image_id"], {})[one["category_id"]] = one["bbox"]
     known = {Path(one["file_name"]).stem: one for one in said["images"] if one["id"] in drawn}
-    columns = {"view": "view", "origin": "source_path", "wide": "out_w", "high": "out_h"}
+    columns = {"projection": "view", "origin": "source_path", "wide": "out_w", "high": "out_h"}
     rows = read_csv(table, Columns(image="file", patient="patient_id", columns=columns))
     origin = [Path(str(path)).stem for path in rows.columns["origin"]]
     kept = [at for at, stem in enumerate(origin) if stem in known]
@@ -106,7 +106,7 @@ def read_lung_boxes(file: Path, table: Path) -> LungBoxes:
     return LungBoxes(
         image=tuple(str(rows.images[at]) for at in kept),
         patient=tuple(str(rows.patients[at]) for at in kept),
-        view=tuple(str(rows.columns["view"][at]) for at in kept),
+        view=tuple(str(rows.columns["projection"][at]) for at in kept),
         boxes=np.array(boxes),
     )
 
