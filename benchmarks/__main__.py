@@ -25,6 +25,7 @@ SCRIPTS = (
     "explore",
     "pack",
     "similarity",
+    "training",
 )
 PACKAGES = {
     "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
@@ -37,6 +38,7 @@ PACKAGES = {
     "convert": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
     "pack": ("hilum", "numpy", "opencv-python-headless"),
     "similarity": ("hilum", "numpy", "opencv-python-headless"),
+    "training": ("hilum", "torch", "torchvision", "timm", "lightning"),
 }
 
 

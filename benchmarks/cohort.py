@@ -54,7 +54,7 @@ class Cohort:
         parts = {"train": said.train, "tune": said.tune}
         split = by_column(table, "part", parts | ({"test": said.test} if said.test else {}))
         rows = np.concatenate([split.parts["train"], split.parts["tune"]])
-        outer = folds(table, rows, recipe.folds, np.random.default_rng(recipe.seed))
+        outer = folds(table, rows, recipe.folds, np.random.default_rng(recipe.data.split_seed))
         return cls(recipe, table, split, rows, outer)
 
     def reference(self, images: tuple[str, ...]) -> Reference:

@@ -8,6 +8,7 @@ from hilum import recipes
 from hilum.datasets.column_map import load_map
 from hilum.errors import RecipeError
 from hilum.training.recipe import load_recipe
+from hilum.training.recipe.loss import check_loss, plain_loss
 
 
 @pytest.mark.parametrize("name", recipes.training())
@@ -15,6 +16,38 @@ def test_a_training_recipe_is_valid_and_says_what_it_is(name):
     path = recipes.locate(name)
     load_recipe(path)
     assert recipes.about(path)
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("name", recipes.training())
+def test_the_parts_of_a_training_recipe_go_together(name):
+    torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
+    from hilum.models.backbones import build_backbone, freeze
+    from hilum.models.weights import backbone_of
+    from hilum.training.metrics import Best
+    from hilum.transforms.augmentation import size_after
+
+    recipe = load_recipe(recipes.locate(name))
+    for task in recipe.task:
+        loss = task.loss or recipe.loss or plain_loss(task.kind)
+        check_loss(loss, task.kind, len(task.findings or recipe.findings))
+    findings = recipe.findings or ("pneumonia",)
+    assert Best.of(recipe.fit.best, findings)
+    assert size_after(recipe.augmentation.build(), recipe.input.size) == recipe.input.size
+    if recipe.sampling.name == "proportional":
+        assert set(recipe.sampling.shares) <= {*findings, "no_finding"}
+    said = recipe.model
+    with torch.device("meta"):
+        backbone = build_backbone(
+            said.backbone or backbone_of(said.weights),
+            cut=said.cut,
+            normalisation=said.normalisation,
+            drop_path=said.drop_path,
+        )
+        stages = [said.freeze, *(one.upto for one in said.unfreeze)]
+        frozen = [len(freeze(backbone, upto)) for upto in stages]
+    assert frozen == sorted(frozen, reverse=True)  # it thaws
+    assert bool(frozen[0]) == bool(said.freeze)
 
 
 @pytest.mark.parametrize("name", recipes.others())

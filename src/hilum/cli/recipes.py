@@ -30,7 +30,8 @@ def list_() -> None:
         said = load_recipe(path).model_dump(mode="json")
         kinds = ", ".join(dict.fromkeys(task["kind"] for task in said["task"]))
         rows, columns = said["input"]["size"]
-        facts = f"{kinds}; {said['model']['backbone']}; {rows} × {columns} px"
+        network = said["model"]["backbone"] or said["model"]["weights"]
+        facts = f"{kinds}; {network}; {rows} × {columns} px"
         table.add_row(name, Text.assemble(recipes.about(path), "\n", (facts, "dim")))
     Console(highlight=False).print(table)
     typer.echo("\nTrain with one by its name: hilum train NAME --data FOLDER -o RUN")

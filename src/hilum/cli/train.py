@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+USAGE = 2
+"""Exit status of a process that ends because another one that learns with it has failed."""
 STOPPED = 75
 """Exit status of a run that was asked to stop and can go on (EX_TEMPFAIL of sysexits.h)."""
 
@@ -56,6 +58,7 @@ def train(
     console = Console(highlight=False)
     try:
         from hilum.report.run.terminal import summary
+        from hilum.training.machine import first_to_tell, is_first, leave
         from hilum.training.recipe import load_recipe
         from hilum.training.run import train as run
         from hilum.training.trying import draw_preview, sweep
@@ -83,9 +86,18 @@ def train(
         with stopping:
             run(said, data=data, weights=weights, out=folder, stop=stopping)
     except Stopped as why:
-        console.print(str(why))
+        if first_to_tell():
+            console.print(str(why))
         raise typer.Exit(STOPPED) from why
-    console.print(summary(folder))
+    except Exception as error:
+        if first_to_tell():
+            raise
+        raise typer.Exit(USAGE) from error  # another process has said why
+    finally:
+        first = is_first()
+        leave()
+    if first:
+        console.print(summary(folder))
 
 
 def seconds(text: str) -> float:

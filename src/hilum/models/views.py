@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from hilum.errors import RecipeError, RunError
 from hilum.models import outputs
-from hilum.models.backbones import Backbone, freeze
+from hilum.models.backbones import Backbone, freeze, layers
 from hilum.models.classifier import Classifier, Forward
 from hilum.models.heads import build_head
+from hilum.models.network import Network
+from hilum.models.segmentation import Segmenter
 from hilum.models.tasks import Task
 
 Join = Literal["mean", "concatenate"]
@@ -247,3 +249,67 @@ class OneView(Classifier):
             for view in range(network.views)
         ]
         return network.head(torch.cat(parts, -1))
+
+
+class Among(nn.Module):
+    """A network of several views, called with the images of a batch whose mask it holds.
+
+    Args:
+        network: shared, not copied.
+        present: which views there are, bool [batch, views].
+    """
+
+    def __init__(self, network: nn.Module, present: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.present = present
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Raw outputs [batch, outputs] of images [batch, views, 1, rows, columns]."""
+        return self.network(images, self.present)
+
+
+Classifying = Network | SeveralViews
+"""What a run asks for findings."""
+
+AnyNetwork = Classifying | Segmenter
+"""What a run trains."""
+
+
+def backbones_of(network: AnyNetwork) -> tuple[Backbone, ...]:
+    """The distinct backbones of a network, that of the first view first."""
+    return network.backbones if isinstance(network, SeveralViews) else (network.backbone,)
+
+
+def freeze_all(network: AnyNetwork, upto: str) -> list[str]:
+    """Freeze every backbone of a network as :func:`~hilum.models.backbones.freeze` does one.
+
+    Returns:
+        Names of the frozen parameters, as the backbones know them.
+    """
+    first, *others = backbones_of(network)
+    for backbone in others:
+        freeze(backbone, upto)
+    return freeze(first, upto)
+
+
+def layers_of(network: AnyNetwork) -> list[tuple[str, list[nn.Parameter]]]:
+    """Parameters of all backbones in groups of depth; what views share stands there once."""
+    groups: dict[str, dict[int, nn.Parameter]] = {}
+    for backbone in backbones_of(network):
+        for name, parameters in layers(backbone):
+            groups.setdefault(name, {}).update({id(p): p for p in parameters})
+    return [(name, list(found.values())) for name, found in groups.items()]
+
+
+def head_of(network: AnyNetwork) -> list[nn.Parameter]:
+    """Parameters of the head, with what stands in for views that are missing."""
+    parameters = list(network.head.parameters())
+    if isinstance(network, SeveralViews) and network.join == "concatenate":
+        parameters.append(network.missing)
+    return parameters
+
+
+def reader_of(network: Classifying) -> Network | OneView:
+    """What becomes the bundle, which reads one radiograph: of several views the first."""
+    return OneView(network) if isinstance(network, SeveralViews) else network

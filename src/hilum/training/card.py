@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,11 @@ from hilum.bundles.card import Card, CardFinding, Result, StartingWeights, Train
 from hilum.evaluation import Reference
 from hilum.export.graph import ends
 from hilum.models.classifier import Classifier
+from hilum.models.views import AnyNetwork, backbones_of
 from hilum.training.material import Material
 from hilum.training.numbers import calibration_slopes, measure
 from hilum.training.recipe import Recipe
+from hilum.training.recipe.model import Views
 
 
 def strata_in_words(recipe: Recipe) -> str:
@@ -51,6 +54,37 @@ def measured(
         seed=recipe.seed,
         strata=strata_in_words(recipe),
     )
+
+
+def measured_together(
+    recipe: Recipe,
+    material: Material,
+    rows: NDArray[np.int64],
+    odds: NDArray[np.float32] | None,
+    *,
+    split: str,
+    note: str,
+) -> list[Result]:
+    """As :func:`measured` of log-odds of all views together; rows that have none are left out.
+
+    So that the gain of the other views can be seen, give the rows that the first was measured on.
+    """
+    if odds is None or material.views is None:
+        return []
+    good = np.isfinite(odds).all(1)
+    if not good.any():
+        return []
+    names = ", ".join(material.views.names)
+    more = f"read from all of {names} that an examination has, which this bundle cannot do; {note}"
+    return measured(
+        recipe, material, rows[good], odds[good], split=f"{split}, all views", note=more
+    )
+
+
+def alone_in_words(recipe: Recipe) -> str:
+    """That the bundle reads the first of several views alone; "" where there are not several."""
+    views = recipe.model.views
+    return "" if views is None else f"; from the view {views.names[0]} alone"
 
 
 def slopes(
@@ -102,9 +136,28 @@ def make_card(
         words: the network in words.
         provenance: what else is told of how it came about.
     """
-    table, split = material.table, material.split
     findings, results = numbers
     return Card(
+        **common(recipe, material, weights=weights, words=words, provenance=provenance),
+        findings=tuple(findings),
+        graph=ends(network),
+        gate="gate.npz",
+        results=tuple(results),
+    )
+
+
+def common(
+    recipe: Recipe,
+    material: Material,
+    *,
+    weights: StartingWeights | None,
+    words: str,
+    provenance: dict[str, str],
+) -> dict[str, Any]:
+    """What every card says; the arguments are those of :func:`make_card`."""
+    table, split = material.table, material.split
+    more = "" if recipe.structures else ", calibration, gate"
+    return dict(
         name=recipe.bundle.name,
         version=recipe.bundle.version,
         summary=recipe.bundle.summary,
@@ -112,26 +165,22 @@ def make_card(
         not_for=recipe.bundle.not_for,
         licence=recipe.bundle.licence,
         network=words,
-        findings=tuple(findings),
         preprocessing=recipe.input,
-        graph=ends(network),
-        gate="gate.npz",
         data=tuple(
             TrainingData(
                 name=f"{recipe.data.name}: {part} ({role})",
-                images=len(split.parts[part]),
+                images=material.number_of_images(split.parts[part]),
                 patients=len(np.unique(table.patients[split.parts[part]])),
                 licence=recipe.data.licence,
                 citation=recipe.data.citation,
                 split_digest=split.digest,
             )
             for part, role in (
-                ("train", "weights, calibration, gate"),
-                ("tune", "choice of checkpoint, calibration, gate"),
+                ("train", f"weights{more}"),
+                ("tune", f"choice of checkpoint{more}"),
             )
         ),
         start=() if weights is None else (weights,),
-        results=tuple(results),
         provenance={
             "recipe": recipe.model_dump_json(),
             **provenance,
@@ -141,15 +190,38 @@ def make_card(
     )
 
 
-def in_words(recipe: Recipe, network: Classifier, frozen: Sequence[str]) -> str:
-    """The network in a line: its parts, and how many of its numbers were learnt."""
+def in_words(recipe: Recipe, network: AnyNetwork, frozen: Sequence[str]) -> str:
+    """The network in a line: its parts, and how many of its numbers were learnt.
+
+    Args:
+        recipe: of the run.
+        network: that learnt.
+        frozen: names of parameters that did not, as backbones know them.
+    """
     model = recipe.model
     total = sum(p.numel() for p in network.parameters())
-    still = sum(p.numel() for name, p in network.named_parameters() if name in set(frozen))
-    parts = [f"{getattr(getattr(network, 'backbone', None), 'name', model.backbone)}"]
+    held: dict[int, int] = {}
+    for backbone in backbones_of(network):
+        parameters = dict(backbone.net.named_parameters())
+        held |= {id(parameters[name]): parameters[name].numel() for name in frozen}
+    still = sum(held.values())
+    parts = [network.backbone.name]
     parts += [f"cut at {model.cut}"] if model.cut else []
     parts += [f"{model.normalisation} normalisation"] if model.normalisation else []
     parts += [f"head {model.head}"] if model.head != "linear" else []
     parts += [f"{total:,} parameters, {total - still:,} learnt"]
     parts += [f"frozen up to {model.freeze}"] if model.freeze else []
-    return ", ".join(parts)
+    return ", ".join(parts) + _views_in_words(model.views)
+
+
+def _views_in_words(views: Views | None) -> str:
+    if views is None:
+        return ""
+    first, *others = views.names
+    stems = f"stems of their own up to {views.own_upto}" if views.own_upto else "one stem for all"
+    joined = "their mean" if views.join == "mean" else "end to end, something learnt for a missing"
+    return (
+        f"; learnt from {len(views.names)} views of an examination ({', '.join(views.names)}), "
+        f"{stems}, joined: {joined}; this bundle reads the view {first} alone, and "
+        f"{', '.join(others)} count as missing"
+    )

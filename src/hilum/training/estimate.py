@@ -11,13 +11,14 @@ from pathlib import Path
 import torch
 
 from hilum.errors import RunError
-from hilum.models.network import Network
-from hilum.training import memory, sampling
-from hilum.training.loop import labels_of
+from hilum.models.views import AnyNetwork
+from hilum.training import sampling
+from hilum.training.gradient import fitting_part
+from hilum.training.loop import Passed, labels_of
 from hilum.training.machine import Machine
 from hilum.training.plan import Plan
 from hilum.training.progress import duration
-from hilum.training.rows import Item, Served, batch_of
+from hilum.training.rows import Served, batch_of
 
 REHEARSED = 8
 """Images of a rehearsal; fewer where the batch is smaller."""
@@ -32,7 +33,7 @@ class Estimate:
         networks: that learn one after the other.
         seconds: of the whole run; tuning, decoding and measuring not counted.
         memory_gb: of one part of a batch with weights, gradients and moments.
-        disk_gb: of the checkpoints.
+        disk_gb: of the checkpoints, and of remembered activations.
     """
 
     steps: int
@@ -45,7 +46,7 @@ class Estimate:
         return (
             f"{self.networks} network{'s' if self.networks > 1 else ''} of {self.steps:,} steps: "
             f"about {duration(self.seconds)} of learning, {self.memory_gb:.1f} GB of memory beside "
-            f"the program, {self.disk_gb:.2f} GB of disk for checkpoints."
+            f"the program, {self.disk_gb:.2f} GB of disk."
         )
 
     def check_disk(self, out: Path) -> None:
@@ -57,13 +58,19 @@ class Estimate:
         free = shutil.disk_usage(out).free / 1e9
         if free < self.disk_gb:
             raise RunError(
-                f"The checkpoints take {self.disk_gb:.2f} GB, and {free:.2f} GB are free at {out}. "
-                "Make room, or choose another disk with -o."
+                f"The run takes {self.disk_gb:.2f} GB of disk, and {free:.2f} GB are free at "
+                f"{out}. Make room, or choose another disk with -o."
             )
 
 
 def estimate(
-    network: Network, served: Served, plan: Plan, machine: Machine, *, networks: int
+    network: AnyNetwork,
+    served: Served,
+    plan: Plan,
+    machine: Machine,
+    *,
+    networks: int,
+    rows: int,
 ) -> Estimate:
     """Rehearse a step on a copy of a network.
 
@@ -73,9 +80,10 @@ def estimate(
         plan: how.
         machine: where.
         networks: that will learn one after the other.
+        rows: of which activations are remembered, where the plan remembers any.
 
     Raises:
-        RunError: none of the first radiographs can be read.
+        RunError: none of the first radiographs can be read, or not even one fits into memory.
     """
     lengths = sampling.lengths(
         plan.sampling,
@@ -84,36 +92,46 @@ def estimate(
         epochs=plan.fit.epochs,
     )
     steps = sum(sampling.batches(int(n), plan.fit.batch) for n in lengths)
-    count = min(REHEARSED, plan.fit.batch, len(served))
+    device = machine.device
+    twin = copy.deepcopy(network).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    twin.train()
+    part, need = fitting_part(twin, served, plan.objective, machine, plan.fit)
+    count = min(REHEARSED, part, len(served))
     began = time.perf_counter()
     items = batch_of([served[0, at] for at in range(count)]).items
     made = time.perf_counter() - began
     if items is None:
         raise RunError("None of the first radiographs can be read any more; pack them again.")
-    device = machine.fabric.device
-    twin = copy.deepcopy(network).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    twin.train()
-    items = Item(*(part.to(device) for part in items))
-    image = items.image.contiguous(memory_format=torch.channels_last)
+    items = items.to(device)
+    once = kept = 0.0
+    learning = Passed(twin, "")
+    if plan.fit.views:  # the frozen part is computed once, for every view
+        learning = Passed(twin, plan.model.freeze)
+        began = time.perf_counter()
+        activation = twin.upto(items.image, plan.model.freeze)  # type: ignore[operator]
+        passed = time.perf_counter() - began
+        items = items._replace(image=activation.float())
+        views = (1 + plan.fit.views) * rows
+        once, made = (made + passed) / count * views, 0.0
+        kept = 2 * activation[0].numel() * views
     counts = plan.objective.counted(items.target, items.mask)
 
     def step() -> torch.Tensor:
-        with machine.fabric.autocast():
-            raw = twin(image)
+        with machine.autocast():
+            raw = learning(*items.inputs)
         return plan.objective.loss(raw, items.target, items.mask, counts, 0)
 
-    kept = memory.saved_bytes(step, list(twin.parameters()))
     took = [_timed(step, device) for _ in range(2)]
     learnt = sum(p.numel() for p in twin.parameters() if p.requires_grad)
     total = sum(v.numel() * v.element_size() for v in twin.state_dict().values())
-    each = (min(took) + made) / count
+    each = (min(took) + made / max(1, machine.workers)) / len(items.target)
     checkpoint = total * (3 if plan.fit.average else 2) + learnt * 8
     return Estimate(
         steps=steps,
         networks=networks,
-        seconds=each * plan.fit.batch * steps * networks / machine.ranks,
-        memory_gb=(1.5 * kept / count * plan.fit.batch + 12 * learnt) / 1e9,
-        disk_gb=checkpoint * networks / 1e9,
+        seconds=once + each * plan.fit.batch * steps * networks / machine.ranks,
+        memory_gb=need.of(part) / 1e9,
+        disk_gb=(checkpoint * networks + kept) / 1e9,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +35,31 @@ def keep(state: dict[str, Any], file: Path) -> None:
         partial.replace(file)
     except (OSError, RuntimeError) as error:  # torch turns a full disk into a RuntimeError
         partial.unlink(missing_ok=True)
-        why = getattr(error, "strerror", None) or "perhaps the disk is full"
+        chain = (error, error.__cause__, error.__context__)
+        told = (one.strerror for one in chain if isinstance(one, OSError) and one.strerror)
         raise RunError(
-            f"{file} cannot be written: {why}. What was kept before is whole: make room, and the "
-            "same command goes on from there."
+            f"{file} cannot be written: {next(told, 'perhaps the disk is full')}. What was kept "
+            "before is whole: make room, and the same command goes on from there."
         ) from error
 
 
 def kept(file: Path) -> dict[str, Any]:
-    """Read a checkpoint.
+    """Read a checkpoint, its checksums compared.
 
     Raises:
         RunError: it is damaged, or holds anything that would have to be run to be read.
     """
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        with zipfile.ZipFile(file) as archive:  # torch itself takes flipped bytes for weights
+            damaged = archive.testzip()
+        if damaged is None:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        raise zipfile.BadZipFile(damaged)
+    except (
+        OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError,
+        AttributeError, AssertionError, NotImplementedError, zlib.error,
+        zipfile.BadZipFile, pickle.UnpicklingError,
+    ) as error:  # fmt: skip  # whatever a damaged archive of pickled numbers leads to
         raise RunError(
             f"{file} is damaged, or holds more than numbers, and is not read; remove its folder "
             "to train that network again."

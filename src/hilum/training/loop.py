@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,34 @@ import torch
 from torch import Tensor, nn
 
 from hilum.errors import RunError, Stopped
-from hilum.models.backbones import freeze, layers
-from hilum.models.network import Network
+from hilum.models.backbones import freeze
+from hilum.models.views import (
+    Among,
+    AnyNetwork,
+    backbones_of,
+    freeze_all,
+    head_of,
+    layers_of,
+)
 from hilum.training import memory, sampling
 from hilum.training.averaging import Average
+from hilum.training.gradient import Gradient, fitting_part
 from hilum.training.journal import Journal
 from hilum.training.keeping import BEST, LAST, keep, kept
-from hilum.training.metrics import journal_numbers
 from hilum.training.optimisers import build_optimiser
 from hilum.training.plan import Plan, Setting
-from hilum.training.recipe.fit import Fit
 from hilum.training.recipe.model import Model
 from hilum.training.rows import PLAIN, Batch, Item, Served, batch_of
 from hilum.training.sampling import Labels
 from hilum.training.schedules import make_schedule
-from hilum.training.serving import batches, outputs_of
+from hilum.training.segmentation.objective import MaskObjective
+from hilum.training.serving import answers, batches
 from hilum.training.views import Views
 from hilum.training.watch import Concern, EpochFacts, Watch, stopping
 from hilum.training.watch.activations import dead_units, first_not_finite
+
+FEW = 8
+"""Pictures that may fail at the beginning of an epoch before it is said that most of them do."""
 
 COMPILED = 2000
 """Steps from which compiling a network for a GPU is worth its minute."""
@@ -48,13 +59,13 @@ class Fitted:
         value: of what chose it, higher is better.
     """
 
-    network: Network
+    network: AnyNetwork
     epoch: int
     value: float
 
 
 def fit_network(
-    network: Network,
+    network: AnyNetwork,
     rows: tuple[Served, Served],
     plan: Plan,
     setting: Setting,
@@ -94,7 +105,7 @@ def fit_network(
     return load_best(network, folder)
 
 
-def load_best(network: Network, folder: Path) -> Fitted:
+def load_best(network: AnyNetwork, folder: Path) -> Fitted:
     """The best checkpoint of a folder.
 
     Raises:
@@ -114,15 +125,16 @@ def load_best(network: Network, folder: Path) -> Fitted:
     return Fitted(network, int(state["epoch"]), float(state["value"]))
 
 
-class _Passed(nn.Module):
+class Passed(nn.Module):
     """A network as the loop calls it: from images, or from activations at a cut."""
 
-    def __init__(self, network: Network, cut: str) -> None:
+    def __init__(self, network: AnyNetwork, cut: str) -> None:
         super().__init__()
         self.network, self.cut = network, cut
 
-    def forward(self, batch: Tensor) -> Tensor:
-        return self.network.beyond(batch, self.cut) if self.cut else self.network(batch)
+    def forward(self, *batch: Tensor) -> Tensor:
+        """Raw outputs [batch, outputs]."""
+        return self.network.beyond(*batch, self.cut) if self.cut else self.network(*batch)  # type: ignore[operator]
 
 
 class _Learning:
@@ -130,7 +142,7 @@ class _Learning:
 
     def __init__(
         self,
-        network: Network,
+        network: AnyNetwork,
         rows: tuple[Served, Served],
         plan: Plan,
         setting: Setting,
@@ -142,26 +154,30 @@ class _Learning:
         self.labels = labels_of(self.train, plan.objective.findings)
         device = machine.fabric.device
         network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = Average(network, plan.fit.average) if plan.fit.average else None
+        decay = plan.fit.average
+        self.average = Average(network, decay, warm_up=True) if decay else None
         lengths = sampling.lengths(
             plan.sampling, self.labels, seed=plan.seed, epochs=plan.fit.epochs
         )
         self.steps = [sampling.batches(int(n), plan.fit.batch) for n in lengths]
         optimiser = build_optimiser(
             plan.optimiser,
-            layers(network.backbone),
-            network.head.parameters(),
+            layers_of(network),
+            head_of(network),
             thawing=_thawing(network, plan.model),
         )
         self.schedule = make_schedule(
             optimiser, plan.schedule, sum(self.steps), round(float(np.mean(self.steps)))
         )
-        passed = _Passed(network, plan.cut)
+        passed = Passed(network, plan.cut)
+        self._to_training()
+        part, _ = fitting_part(passed, self.train, plan.objective, machine, plan.fit)
+        self._tell_part(part)
         self.passed: Any = passed
-        self.part = self._part(passed)
-        if _compiles(plan.fit, sum(self.steps), device):
+        if _compiles(plan, sum(self.steps), device):
             self.passed = torch.compile(passed)
-        self.passed, self.optimiser = machine.fabric.setup(self.passed, optimiser)
+        self.optimiser = optimiser
+        self.gradient = Gradient(network, self.passed, plan.objective, machine, part, self._halved)
         self.watch = Watch(
             plan.watch,
             plan.objective.tasks,
@@ -171,7 +187,7 @@ class _Learning:
         self.epoch = self.at = self.step = 0
         self.best: float | None = None
         self.best_epoch = self.since = 0
-        self.sum_loss, self.seconds, self.seen = 0.0, 0.0, 0
+        self.sum_loss, self.seconds, self.seen, self.lost = 0.0, 0.0, 0, 0
         self.failed: set[int] = set()
 
     def run(self) -> None:
@@ -179,13 +195,19 @@ class _Learning:
         self._go_on()
         fit = self.plan.fit
         file = self.folder / "epochs.jsonl"
-        with Journal.open(file, self.step) if self.machine.first else nullcontext() as journal:
+        ended = self.step - self.at  # an epoch that is under way writes its line at its end
+        with Journal.open(file, ended) if self.machine.first else nullcontext() as journal:
             while self.epoch < fit.epochs and not self._waited_enough():
                 self._thaw()
                 if any(loss.turn == self.epoch for loss in self.plan.objective.losses):
                     self.watch.anew(self._chance())  # another loss from here on
                 self._learn_epoch()
                 self._finish_epoch(journal)
+        if self.failed:
+            self.told.note(
+                f"{len(self.failed):,} pictures could not be read any more and taught nothing. "
+                "See which: `hilum pack PACK --verify`."
+            )
 
     # One epoch.
 
@@ -199,13 +221,12 @@ class _Learning:
         self._to_training()
         began = time.monotonic()
         for batch in batches(self.train, keys, self.machine.workers):
-            torch.manual_seed(_seed(plan.seed, self.step, self.machine.rank))
             self._learn(batch)
             self.at, self.step = self.at + 1, self.step + 1
             self.told.step(self.step)
             now = time.monotonic()
             self.seconds, began = self.seconds + now - began, now
-            why = self._asked()
+            why = self._agree(batch)
             if why or self.step % plan.fit.keep_every == 0:
                 self._keep()
             if why:
@@ -213,84 +234,53 @@ class _Learning:
 
     def _learn(self, batch: Batch) -> None:
         """One step of the optimiser, in as many parts as memory asks for."""
-        self.failed.update(batch.failed.tolist())
-        item = self._placed(batch.items)
-        image, target, mask = self._mixed(item) if item else (None, None, None)
-        counts = torch.zeros(len(self.plan.objective.tasks), device=self.machine.fabric.device)
-        while True:
-            if target is not None and mask is not None:
-                counts = self._counted(target, mask)
-            counts = self.machine.total(counts)
-            self.optimiser.zero_grad(set_to_none=True)
-            try:
-                loss = self._backward(image, target, mask, counts)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not memory.out_of_memory(error):
-                    raise
-            self._halve()
+        item = self._mixed(None if batch.items is None else batch.items.to(self.machine.device))
+        seed = _seed(self.plan.seed, self.step, self.machine.rank)
+        loss = self.gradient.of(item, epoch=self.epoch, seed=seed)
         parameters = [p for p in self.network.parameters() if p.grad is not None]
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.plan.fit.clip)
-        loss = self.machine.total(loss)
-        self._heed(
-            self.watch.step(float(loss), float(norm), where=lambda: first_not_finite(self.network))
-        )
+        told, length = torch.stack([loss, norm.to(loss)]).tolist()
+        self._heed(self.watch.step(told, length, where=lambda: first_not_finite(self.network)))
         self.optimiser.step()
         self.schedule.step()
         if self.average:
             self.average.update(self.network)
-        self.sum_loss += float(loss)
-        self.seen += len(item.row) if item else 0
+        self.sum_loss += told
 
-    def _backward(
-        self, image: Tensor | None, target: Tensor | None, mask: Tensor | None, counts: Tensor
-    ) -> Tensor:
-        fabric, objective = self.machine.fabric, self.plan.objective
-        whole = torch.zeros((), device=fabric.device)
-        if image is None or target is None or mask is None:
-            return whole
-        starts = range(0, len(image), self.part)
-        for start in starts:
-            piece = slice(start, start + self.part)
-            last = start == starts[-1]
-            with fabric.no_backward_sync(self.passed, enabled=not last and self.machine.ranks > 1):
-                raw = self.passed(image[piece])
-                loss = objective.loss(raw, target[piece], mask[piece], counts, self.epoch)
-                # Processes average their gradients; the parts of a batch sum to its loss.
-                fabric.backward(loss * self.machine.ranks)
-            whole += loss.detach()
-        return whole
+    def _agree(self, batch: Batch) -> str:
+        """Count what all processes have seen; why they should stop, or ""."""
+        self.failed.update(batch.failed.tolist())
+        why = self.stop()
+        mine = [0 if batch.items is None else len(batch.items.row), len(batch.failed), bool(why)]
+        seen, lost, asked = self.machine.sum_of(mine)
+        self.seen, self.lost = self.seen + int(seen), self.lost + int(lost)
+        if self.lost > max(self.seen, FEW):
+            raise _unreadable(self.lost, self.seen + self.lost, "of an epoch")
+        return why or ("Another process was asked to stop." if asked else "")
 
-    def _counted(self, target: Tensor, mask: Tensor) -> Tensor:
-        parts = zip(target.split(self.part), mask.split(self.part), strict=True)
-        return torch.stack([self.plan.objective.counted(t, m) for t, m in parts]).sum(0)
-
-    def _halve(self) -> None:
-        if self.part == 1 or self.machine.ranks > 1:
-            raise RunError(
-                "Memory does not suffice for one image; choose a smaller network or input."
-                if self.part == 1
-                else "Memory does not suffice for a process's share of a batch; set "
-                "fit.memory_gb, or start more processes. The same command goes on."
-            )
-        self.part = (self.part + 1) // 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    def _halved(self, part: int) -> None:
         self.told.note(
             f"Memory did not suffice: batches of {self.plan.fit.batch} are now worked off "
-            f"{self.part} images at a time. The steps stay the same."
+            f"{part} images at a time. The steps stay the same."
         )
 
-    def _mixed(self, item: Item) -> tuple[Tensor, Tensor, Tensor]:
+    def _tell_part(self, part: int) -> None:
+        if part < -(-self.plan.fit.batch // self.machine.ranks):
+            self.told.note(
+                f"Batches of {self.plan.fit.batch} do not fit into memory: {part} images are "
+                "worked off at a time, and their gradients summed. The steps stay the same."
+            )
+
+    def _mixed(self, item: Item | None) -> Item | None:
         """Mixup (Zhang et al. 2018, eq. 1) where the recipe asks for it."""
-        if not self.plan.fit.mixup:
-            return item.image, item.target, item.mask
+        if item is None or not self.plan.fit.mixup:
+            return item
         rng = np.random.default_rng([self.plan.seed, self.step, self.machine.rank])
         share = float(rng.beta(self.plan.fit.mixup, self.plan.fit.mixup))
         other = torch.from_numpy(rng.permutation(len(item.row))).to(item.image.device)
         image = share * item.image + (1 - share) * item.image[other]
         target = share * item.target + (1 - share) * item.target[other]
-        return image, target, item.mask * item.mask[other]
+        return item._replace(image=image, target=target, mask=item.mask * item.mask[other])
 
     # Between epochs.
 
@@ -298,12 +288,13 @@ class _Learning:
         plan, epoch = self.plan, self.epoch
         self.network.eval()
         with self._averaged():
-            raw, failed = outputs_of(
-                self.passed, self.tune, self._tune_batch(), machine=self.machine
-            )
-            self.failed.update(failed)
+            ask = partial(plan.objective.answer, self.passed)
+            raw, failed = answers(ask, self.tune, self.gradient.part, machine=self.machine)
+            self.failed = set().union(failed, *self.machine.gathered(self.failed))
             rows = self.tune.rows
             good = ~np.isin(rows, sorted(failed))
+            if not 2 * good.sum() >= len(rows):
+                raise _unreadable(int((~good).sum()), len(rows), "of the tuning rows")
             judged = plan.objective.judge(
                 raw[good],
                 self.tune.targets[rows[good]],
@@ -334,19 +325,19 @@ class _Learning:
             "tune_loss": judged.loss,
             "lr": self.optimiser.param_groups[0]["lr"],
             "seconds": round(self.seconds, 3),
-            "memory_mb": round(memory.resident_mb(self.machine.fabric.device), 1),
-            "images_per_s": round(self.seen * self.machine.ranks / max(self.seconds, 1e-9), 2),
+            "memory_mb": round(memory.resident_mb(self.machine.device), 1),
+            "images_per_s": round(self.seen / max(self.seconds, 1e-9), 2),
             "best": better,
-            "part": self.part,
+            "part": self.gradient.part,
             "failed_images": len(self.failed),
-            "tune": journal_numbers(judged),
+            "tune": judged.numbers(),
             "concerns": [one.line() for one in concerns],
         }
         if journal is not None:
             journal.write(line)
             self.told.epoch(line, best=better, of=plan.fit.epochs)
         self.epoch, self.at = epoch + 1, 0
-        self.sum_loss, self.seconds, self.seen = 0.0, 0.0, 0
+        self.sum_loss, self.seconds, self.seen, self.lost = 0.0, 0.0, 0, 0
         self._keep()
         self._heed(concerns)
 
@@ -365,8 +356,14 @@ class _Learning:
         # Of images even where activations are remembered: what lies before the cut is asked too.
         tune = self.tune.source if isinstance(self.tune, Views) else self.tune
         count = min(len(tune), 16)
-        items = self._placed(batch_of([tune[PLAIN, at] for at in range(count)]).items)
-        return {} if items is None else dead_units(self.network, items.image)
+        found = batch_of([tune[PLAIN, at] for at in range(count)]).items
+        items = None if found is None else found.to(self.machine.device)
+        if items is None:
+            return {}
+        if items.present is None:
+            return dead_units(self.network, items.image)
+        found = dead_units(Among(self.network, items.present), items.image)
+        return {name.removeprefix("network."): share for name, share in found.items()}
 
     def _waited_enough(self) -> bool:
         return bool(self.plan.fit.patience) and self.since >= self.plan.fit.patience
@@ -395,6 +392,8 @@ class _Learning:
             for name in _COUNTERS:
                 setattr(self, name, state[name])
             self.failed = set(state["failed"])
+            # Parts round differently, and batch normalisation that learns sees them.
+            self.gradient.part = min(self.gradient.part, int(state["part"]))
         except (KeyError, ValueError, RuntimeError) as error:
             raise RunError(
                 f"{file} is of another network or another version of Hilum; remove "
@@ -404,6 +403,7 @@ class _Learning:
         self._heed(self.watch.standing())
 
     def _keep(self) -> None:
+        failed = sorted(set().union(*self.machine.gathered(self.failed)))
         if not self.machine.first:
             return
         keep(
@@ -413,7 +413,8 @@ class _Learning:
                 "optimiser": self.optimiser.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "watch": self.watch.state_dict(),
-                "failed": sorted(self.failed),
+                "failed": failed,
+                "part": self.gradient.part,
                 **{name: getattr(self, name) for name in _COUNTERS},
             },
             self.folder / LAST,
@@ -426,51 +427,6 @@ class _Learning:
                   "metric": str(self.plan.best)}, self.folder / BEST)  # fmt: skip
 
     # Small parts.
-
-    def _part(self, passed: nn.Module) -> int:
-        """How many images of a batch are worked off at a time."""
-        fit, objective, device = self.plan.fit, self.plan.objective, self.machine.fabric.device
-        share = -(-fit.batch // self.machine.ranks)
-        found = batch_of([self.train[PLAIN, 0]]).items
-        if found is None or self.machine.ranks > 1:
-            return share
-        one = self._placed(found)
-        assert one is not None
-
-        def forward(images: int) -> Tensor:
-            many = [part.expand(images, *part.shape[1:]) for part in one[:3]]
-            with self.machine.fabric.autocast():
-                raw = passed(many[0])
-            counts = objective.counted(many[1], many[2])
-            return objective.loss(raw, many[1], many[2], counts, 0)
-
-        self._to_training()
-        kept_statistics = {name: value.clone() for name, value in passed.named_buffers()}
-        part = memory.fitting(
-            passed,
-            forward,
-            share,
-            device=device,
-            limit_bytes=int(fit.memory_gb * 1e9),
-        )
-        for name, value in passed.named_buffers():
-            value.copy_(kept_statistics[name])
-        if part < share:
-            self.told.note(
-                f"Batches of {fit.batch} do not fit into memory: {part} images are worked off at a "
-                "time, and their gradients summed. The steps stay the same."
-            )
-        return part
-
-    def _placed(self, item: Item | None) -> Item | None:
-        if item is None:
-            return None
-        device = self.machine.fabric.device
-        image = item.image.to(device, non_blocking=True)
-        if image.ndim == 4:
-            image = image.contiguous(memory_format=torch.channels_last)
-        rest = (part.to(device, non_blocking=True) for part in item[1:])
-        return Item(image, *rest)
 
     def _to_training(self) -> None:
         self.network.train()
@@ -485,19 +441,15 @@ class _Learning:
         model = self.plan.model
         due = [one.upto for one in model.unfreeze if one.epoch <= epoch + 1]
         if due:
-            freeze(self.network.backbone, due[-1])
-
-    def _tune_batch(self) -> int:
-        return max(self.part, 1)
-
-    def _asked(self) -> str:
-        return self.machine.agreed(self.stop())
+            freeze_all(self.network, due[-1])
 
     def _averaged(self) -> Any:
         return self.average.in_place_of(self.network) if self.average else nullcontext()
 
 
-_COUNTERS = ("epoch", "at", "step", "best", "best_epoch", "since", "sum_loss", "seconds", "seen")
+_COUNTERS = (
+    "epoch", "at", "step", "best", "best_epoch", "since", "sum_loss", "seconds", "seen", "lost",
+)  # fmt: skip
 
 
 def labels_of(served: Served, findings: Sequence[str]) -> Labels:
@@ -506,22 +458,34 @@ def labels_of(served: Served, findings: Sequence[str]) -> Labels:
     return Labels(tuple(findings), served.targets[rows], served.mask[rows], served.patients[rows])
 
 
-def _thawing(network: Network, model: Model) -> list[nn.Parameter]:
+def _thawing(network: AnyNetwork, model: Model) -> list[nn.Parameter]:
     """Parameters that are frozen now and learn later."""
     if not model.unfreeze:
         return []
-    parameters = dict(network.backbone.net.named_parameters())
-    frozen = {name for name, value in parameters.items() if not value.requires_grad}
-    still = set(freeze(network.backbone, model.unfreeze[-1].upto))
-    freeze(network.backbone, model.freeze)
-    return [parameters[name] for name in sorted(frozen - still)]
+    found: dict[int, nn.Parameter] = {}
+    for backbone in backbones_of(network):
+        parameters = dict(backbone.net.named_parameters())
+        frozen = {name for name, value in parameters.items() if not value.requires_grad}
+        still = set(freeze(backbone, model.unfreeze[-1].upto))
+        freeze(backbone, model.freeze)
+        found |= {id(parameters[name]): parameters[name] for name in sorted(frozen - still)}
+    return list(found.values())
+
+
+def _unreadable(lost: int, shown: int, where: str) -> RunError:
+    return RunError(
+        f"{lost:,} of the first {shown:,} pictures {where} cannot be read any more. See that the "
+        "disk is there, and that the pack is whole (`hilum pack PACK --verify`); then the same "
+        "command goes on."
+    )
 
 
 def _seed(seed: int, step: int, rank: int) -> int:
     return int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
 
 
-def _compiles(fit: Fit, steps: int, device: torch.device) -> bool:
-    if fit.compile == "auto":
-        return device.type == "cuda" and steps > COMPILED
-    return fit.compile
+def _compiles(plan: Plan, steps: int, device: torch.device) -> bool:
+    if plan.fit.compile == "auto":  # which views there are changes shapes from batch to batch
+        plain = not plan.model.views and not isinstance(plan.objective, MaskObjective)
+        return device.type == "cuda" and steps > COMPILED and plain
+    return plan.fit.compile

@@ -23,12 +23,27 @@ from hilum.domain.text import coded, first_few
 from hilum.errors import LabelError, RunError
 from hilum.models.outputs import settle
 from hilum.models.tasks import Task
+from hilum.training.examinations import (
+    Examinations,
+    Views,
+    column_of_view,
+    examinations,
+    images_of,
+)
 from hilum.training.machine import Machine
 from hilum.training.recipe import Recipe
 from hilum.training.rows import Labelled, Rows, load_images
+from hilum.training.segmentation.masks import Labels as Masks
+from hilum.training.segmentation.masks import areas, load_masks, with_masks
+from hilum.training.segmentation.rows import MaskRows
 from hilum.transforms.augmentation import Policy
 
 PARTS = ("train", "tune", "test")
+
+ALL_THERE = (
+    "Every training examination has all views, and model.views.drop is 0: nothing teaches the "
+    "network to do with the view {} alone, which is what the bundle reads. Set drop, such as 0.3."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +55,9 @@ class Material:
         tasks: what is asked.
         split: parts "train", "tune" and, where there is one, "test".
         images: pictures, one a row of the table.
+        views: pictures of examinations with several views, where rows are those; None else.
+        masks: uint8 [images, rows, columns], for a segmentation; None else. The targets are then
+            the shares of the pictures that structures cover.
         labelled: targets and mask, rows that a task cannot learn from left out of the mask.
         said: targets and mask as the table has them.
         notes: what the user must know of the labels.
@@ -56,6 +74,8 @@ class Material:
     notes: tuple[str, ...] = ()
     kept: NDArray[np.float16] | None = None
     place: dict[int, int] = field(default_factory=dict)
+    views: Views | None = None
+    masks: Masks | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -64,9 +84,25 @@ class Material:
 
     def served(self, recipe: Recipe, rows: NDArray[np.int64], policy: Policy | None = None) -> Rows:
         """Some rows as batches are made of them."""
-        return Rows(
-            self.images, self.labelled, rows, spec=recipe.input, policy=policy, seed=recipe.seed
-        )
+        options = {"spec": recipe.input, "policy": policy, "seed": recipe.seed}
+        if self.masks is not None:
+            opacities = recipe.task[0].opacities
+            return MaskRows(
+                self.images, self.labelled, rows, masks=self.masks, opacities=opacities, **options
+            )
+        if self.views is not None:
+            return Examinations(self.views, self.labelled, rows, **options)
+        return Rows(self.images, self.labelled, rows, **options)
+
+    def read(self, recipe: Recipe, rows: NDArray[np.int64]) -> Rows:
+        """Some rows as the bundle reads them: of several views the first, where there is one."""
+        if self.views is not None:
+            rows = self.views.with_first(rows)
+        return Rows(self.images, self.labelled, rows, spec=recipe.input)
+
+    def number_of_images(self, rows: NDArray[np.int64]) -> int:
+        """How many images some rows have."""
+        return len(rows) if self.views is None else int((self.views.index[rows] >= 0).sum())
 
 
 def gather(recipe: Recipe, folder: Path, out: Path, machine: Machine) -> Material:
@@ -83,17 +119,21 @@ def gather(recipe: Recipe, folder: Path, out: Path, machine: Machine) -> Materia
     """
     table, tasks = labels_and_tasks(recipe, folder)
     split = machine.on_first(lambda: split_of(recipe, table, out / "split"))
-    if machine.first:
-        load_images(table, folder, recipe.input, out / "images")
-    machine.fabric.barrier()
-    material = material_of(recipe, table, tasks, folder, out / "images", split)
+    place = out / "images"
+    machine.on_first(lambda: _pictures(recipe, table, folder, place) is None)
+    packed = folder if is_pack(folder) else place
+    if recipe.structures:
+        machine.on_first(lambda: _masked(recipe, table, packed, place, masks_in=folder) is None)
+    material = material_of(recipe, table, tasks, packed, place, split, masks_in=folder)
     for part in ("train", "tune"):
         if not material.labelled.mask[split.parts[part]].any():
             raise LabelError(
                 f"The {len(split.parts[part]):,} rows of {part} hold no label that counts: nothing "
                 "can be learnt of them. Divide anew, or look at what the findings are."
             )
-    machine.on_first(lambda: _claim_data(out / "data.json", table, split, material.notes))
+    _check_first_view(material)
+    _check_structures(recipe, material)
+    machine.on_first(lambda: _claim_data(out / "data.json", material))
     return material
 
 
@@ -104,6 +144,8 @@ def material_of(
     folder: Path,
     cache: Path,
     split: Split | None = None,
+    *,
+    masks_in: Path | None = None,
 ) -> Material:
     """What networks learn from, of a table and its split.
 
@@ -114,17 +156,99 @@ def material_of(
         folder: of the data, or a pack.
         cache: folder of the pack that radiographs are decoded into.
         split: None where there is but one part, "train".
+        masks_in: folder that masks are relative to, where it is not ``folder``.
     """
+    if recipe.structures:
+        return _masked(recipe, table, folder, cache, split, masks_in=masks_in or folder)
     targets, mask = table.targets()
     settled = settle(tasks, targets, mask)
     left_out = _left_out(tasks, settled.none, settled.several, settled.unsure)
-    images = load_images(table, folder, recipe.input, cache)
+    images, views = _pictures(recipe, table, folder, cache)
     stratum = table.columns.get(_stratum(recipe))
     strata = None if stratum is None else coded(stratum)[1].astype(np.int64)
     labelled = Labelled(settled.targets, settled.mask, table.patients, strata)
     split = split or Split.of(table, {"train": np.arange(len(table))})
     notes = (*table.notes, *left_out)
-    return Material(table, tasks, split, images, labelled, (targets, mask), notes)
+    if views is not None and not views.drop and _whole(views, split):
+        notes = (*notes, ALL_THERE.format(views.names[0]))
+    return Material(table, tasks, split, images, labelled, (targets, mask), notes, views=views)
+
+
+def _masked(
+    recipe: Recipe,
+    table: LabelTable,
+    folder: Path,
+    cache: Path,
+    split: Split | None = None,
+    *,
+    masks_in: Path,
+) -> Material:
+    """As :func:`material_of`, for a segmentation."""
+    images, _ = _pictures(recipe, table, folder, cache)
+    masks = _masks(recipe, table, masks_in, images, cache)
+    covered = areas(masks, len(recipe.structures))
+    drawn = np.ones(covered.shape, np.bool_)
+    split = split or Split.of(table, {"train": np.arange(len(table))})
+    known = Labelled(covered, drawn, table.patients)
+    return Material(
+        table, (), split, images, known, (covered, drawn), table.notes, masks=masks
+    )
+
+
+def _masks(recipe: Recipe, table: LabelTable, folder: Path, pack: Pack, cache: Path) -> Masks:
+    return load_masks(
+        table.columns[_mask_column(recipe)].astype(str).tolist(),
+        folder,
+        pack,
+        recipe.input,
+        values=recipe.data.mask_values or range(1, len(recipe.structures) + 1),
+        folder_of_cache=cache.parent,
+    )
+
+
+def _mask_column(recipe: Recipe) -> str:
+    return "mask" if recipe.data.image else recipe.data.masks
+
+
+def _check_structures(recipe: Recipe, material: Material) -> None:
+    if not recipe.structures:
+        return
+    for part in ("train", "tune"):
+        covered = material.labelled.targets[material.split.parts[part]]
+        lacking = [k for k, each in zip(recipe.structures, covered.T, strict=True) if not each.any()]
+        if lacking:
+            raise LabelError(
+                f"No mask of {part} holds {first_few(lacking)}. Look at the masks' values "
+                "(data.mask_values), or divide anew."
+            )
+
+
+def _pictures(
+    recipe: Recipe, table: LabelTable, folder: Path, cache: Path
+) -> tuple[Pack, Views | None]:
+    """Pictures, one a row of the table, and where there are several views those of all."""
+    said = recipe.model.views
+    if said is None:
+        return load_images(table, folder, recipe.input, cache), None
+    flat, index = images_of(table, said.names)
+    pack = load_images(flat, folder, recipe.input, cache)
+    known_by = index[np.arange(len(index)), (index >= 0).argmax(1)]
+    return pack.select(known_by), Views(pack, index, said.names, said.drop)
+
+
+def _whole(views: Views, split: Split) -> bool:
+    return bool((views.index[split.parts["train"]] >= 0).all())
+
+
+def _check_first_view(material: Material) -> None:
+    views = material.views
+    for part, rows in material.split.parts.items():
+        if views is not None and not len(views.with_first(rows)):
+            raise LabelError(
+                f"None of the {len(rows):,} examinations of {part} has the view "
+                f"{views.names[0]!r}, which the bundle reads. Name another view first in "
+                "model.views.names, or divide anew."
+            )
 
 
 def read_labels(recipe: Recipe, folder: Path) -> LabelTable:
@@ -138,6 +262,7 @@ def read_labels(recipe: Recipe, folder: Path) -> LabelTable:
     if said.image:
         keep = {"split": said.split} if said.split else {}
         keep |= {"stratum": said.stratum} if said.stratum else {}
+        keep |= {"mask": said.masks} if said.masks else {}
         columns = Columns(
             image=said.image,
             patient=said.patient,
@@ -176,6 +301,8 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
         LabelError, RecipeError: the data are not what the recipe says.
     """
     table = read_labels(recipe, folder)
+    if recipe.structures:
+        return with_masks(table, _mask_column(recipe)), ()
     wanted = recipe.findings or tuple(
         key
         for key, states in zip(table.findings, table.states.T, strict=True)
@@ -193,15 +320,26 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
                          f"{first_few(table.findings)}.")  # fmt: skip
     at = [table.findings.index(key) for key in wanted]
     table = replace(table, findings=wanted, states=table.states[:, at])
-    tasks = tuple(Task(one.kind, one.findings or wanted) for one in recipe.task)
+    if recipe.model.views is not None:
+        said = recipe.data
+        table = examinations(
+            table,
+            recipe.model.views.names,
+            group=said.group,
+            view=said.view,
+            agree=[name for name in (said.split or "split",) if name in table.columns],
+        )
+    asked = [(one.kind, one.findings) for one in recipe.task]
+    tasks = tuple(Task(kind, keys or wanted) for kind, keys in asked if kind != "segmentation")
     return table, tasks
 
 
 def _with_no_finding(table: LabelTable) -> LabelTable:
     """A table with a column more: nothing is present or uncertain, and something is absent."""
-    present = (table.states == State.PRESENT).any(1)
-    clear = np.isin(table.states, (State.ABSENT, State.UNMENTIONED)).all(1)
-    said = clear & (table.states == State.ABSENT).any(1)
+    found = table.states[:, [key != "normal" for key in table.findings]]
+    present = (found == State.PRESENT).any(1)
+    clear = np.isin(found, (State.ABSENT, State.UNMENTIONED)).all(1)
+    said = clear & (found == State.ABSENT).any(1)
     own = np.select([present, said], [State.ABSENT, State.PRESENT], State.UNMENTIONED)
     states = np.column_stack([table.states, own.astype(np.uint8)])
     return replace(table, findings=(*table.findings, "no_finding"), states=states)
@@ -236,9 +374,9 @@ def split_of(recipe: Recipe, table: LabelTable, folder: Path) -> Split:
     if (folder / "split.json").exists():
         return load_split(folder, table)
     shares: dict[str, float] = dict(zip(PARTS, said.shares, strict=True))
-    rng = np.random.default_rng(recipe.seed)
+    rng = np.random.default_rng(said.split_seed)
     split = divide(table, shares, rng)
-    how = How("shares", {"shares": shares, "seed": recipe.seed}, "not searched")
+    how = How("shares", {"shares": shares, "seed": said.split_seed}, "not searched")
     save_split(split, table, how, folder)
     return split
 
@@ -261,9 +399,14 @@ def _left_out(
     return told
 
 
-def _claim_data(file: Path, table: LabelTable, split: Split, notes: tuple[str, ...]) -> None:
+def _claim_data(file: Path, material: Material) -> None:
+    table, split = material.table, material.split
     content = hashlib.sha256("\n".join(table.images).encode())
+    content.update("\n".join(v for n in sorted(table.columns) if n.startswith(column_of_view(""))
+                             for v in table.columns[n]).encode())  # fmt: skip
     content.update(table.states.tobytes() + "\n".join(table.patients).encode())
+    if material.masks is not None:
+        content.update(material.labelled.targets.tobytes())
     told: dict[str, Any] = {
         "digest": content.hexdigest(),
         "split_digest": split.digest,
@@ -284,7 +427,7 @@ def _claim_data(file: Path, table: LabelTable, split: Split, notes: tuple[str, .
             }
             for part, rows in split.parts.items()
         },
-        "notes": list(notes),
+        "notes": list(material.notes),
     }
     claim(file, json.dumps(told, indent=1, ensure_ascii=False) + "\n", "other data")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,37 @@ from hilum.evaluation import auroc_each, average_precision_each
 from hilum.registry import unknown
 
 Each = list[float | None]
+
+
+class AnyJudged(Protocol):
+    """What a network says of the tuning rows: :class:`Judged`, or masks.
+
+    Attributes:
+        findings: names of what is judged, one by one.
+        odds: float32 [rows, numbers], which tell whether all rows are given the same.
+        targets: [rows, findings].
+        mask: bool [rows, findings].
+        loss: of the tuning rows.
+    """
+
+    @property
+    def findings(self) -> tuple[str, ...]: ...
+    @property
+    def odds(self) -> NDArray[np.float32]: ...
+    @property
+    def targets(self) -> NDArray[np.float32]: ...
+    @property
+    def mask(self) -> NDArray[np.bool_]: ...
+    @property
+    def loss(self) -> float: ...
+
+    def each(self, metric: str) -> Each:
+        """A metric, one by one; None where it is undefined."""
+        ...
+
+    def numbers(self) -> dict[str, dict[str, float | None]]:
+        """What the journal tells of an epoch."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +77,14 @@ class Judged:
             likeliest = self.odds[:, columns].argmax(1)
             said[:, columns] = np.arange(said[:, columns].shape[1]) == likeliest[:, None]
         return said
+
+    def each(self, metric: str) -> Each:
+        """A metric in :data:`METRICS` of each finding; None where it is undefined."""
+        return METRICS[metric](self)
+
+    def numbers(self) -> dict[str, dict[str, float | None]]:
+        """As :func:`journal_numbers`."""
+        return journal_numbers(self)
 
 
 def _auroc(judged: Judged) -> Each:
@@ -112,7 +152,7 @@ class Best:
     """What chooses the checkpoint.
 
     Attributes:
-        metric: a name in :data:`METRICS`, or "loss".
+        metric: a name in :data:`METRICS`, or of those of masks, or "loss".
         finding: key; "" for the mean of those for which it is defined.
     """
 
@@ -120,15 +160,21 @@ class Best:
     finding: str = ""
 
     @classmethod
-    def of(cls, said: str, findings: Sequence[str]) -> Best:
+    def of(cls, said: str, findings: Sequence[str], metrics: Iterable[str] = ()) -> Best:
         """From a recipe: "auroc", or "auroc:pneumonia".
+
+        Args:
+            said: in the recipe.
+            findings: names that may stand behind the colon.
+            metrics: names that may stand before it; those of findings when empty.
 
         Raises:
             RecipeError: no such metric or finding.
         """
         metric, _, finding = said.partition(":")
-        if metric not in (*METRICS, "loss"):
-            raise RecipeError(f"fit.best: {unknown('metric', metric, [*METRICS, 'loss'])}")
+        known = [*(metrics or METRICS), "loss"]
+        if metric not in known:
+            raise RecipeError(f"fit.best: {unknown('metric', metric, known)}")
         if finding and (metric == "loss" or finding not in findings):
             raise RecipeError(f"fit.best: {unknown('finding', finding, findings)}")
         return cls(metric, finding)
@@ -136,7 +182,7 @@ class Best:
     def __str__(self) -> str:
         return f"{self.metric}:{self.finding}" if self.finding else self.metric
 
-    def value(self, judged: Judged) -> float:
+    def value(self, judged: AnyJudged) -> float:
         """How good the network is; higher is better.
 
         Raises:
@@ -144,7 +190,7 @@ class Best:
         """
         if self.metric == "loss":
             return -judged.loss
-        each = METRICS[self.metric](judged)
+        each = judged.each(self.metric)
         if self.finding:
             each = [each[judged.findings.index(self.finding)]]
         defined = [value for value in each if value is not None]

@@ -11,21 +11,26 @@ import torch
 from numpy.typing import NDArray
 
 from hilum.bundles.card import StartingWeights
-from hilum.models.backbones import freeze
-from hilum.models.network import Network, build_network
+from hilum.models.backbones import Backbone, build_backbone, replace_normalisation
+from hilum.models.network import Network
 from hilum.models.outputs import spans
+from hilum.models.segmentation import Segmenter
 from hilum.models.tasks import EXCLUSIVE, Task
+from hilum.models.views import AnyNetwork, SeveralViews, freeze_all
 from hilum.models.weights import Declared, backbone_of, start
 from hilum.training import sampling
 from hilum.training.losses import Counts, build
 from hilum.training.material import Material
 from hilum.training.metrics import Best
-from hilum.training.objective import Objective
+from hilum.training.objective import AnyObjective, Objective
 from hilum.training.plan import Plan
 from hilum.training.recipe import Recipe
 from hilum.training.recipe.loss import plain_loss
+from hilum.training.recipe.model import Model
 from hilum.training.recipe.schedule import Cosine
 from hilum.training.rows import Served
+from hilum.training.segmentation.objective import MaskObjective
+from hilum.training.segmentation.overlap import METRICS as OF_MASKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,22 @@ class Begun:
         frozen: names of parameters that do not learn.
     """
 
-    network: Network
+    network: AnyNetwork
     weights: StartingWeights | None
     frozen: tuple[str, ...]
+
+
+def with_backbone(recipe: Recipe) -> Recipe:
+    """The recipe with the backbone of the bundle that it begins with, where it names none.
+
+    Raises:
+        RecipeError: there is no such bundle.
+    """
+    model = recipe.model
+    if model.backbone:
+        return recipe
+    named = model.model_copy(update={"backbone": backbone_of(model.weights)})
+    return recipe.model_copy(update={"model": named})
 
 
 def begin(recipe: Recipe, tasks: Sequence[Task], weights: Path) -> Begun:
@@ -57,32 +75,46 @@ def begin(recipe: Recipe, tasks: Sequence[Task], weights: Path) -> Begun:
     """
     torch.manual_seed(recipe.seed)
     model = recipe.model
-    network = build_network(
-        backbone=model.backbone or backbone_of(model.weights),
-        tasks=tasks,
+    backbone = build_backbone(
+        model.backbone or backbone_of(model.weights),
         cut=model.cut,
-        normalisation=model.normalisation,
         drop_path=model.drop_path,
-        head=model.head,
-        dropout=model.dropout,
+        size=recipe.input.size,
     )
+    backbone.check(*recipe.input.size)
     found = None
     if model.weights:
         said = Declared(model.weights_licence, model.weights_origin,
                         model.weights_mean, model.weights_std)  # fmt: skip
-        found = start(
-            network.backbone, model.weights, folder=weights, input=recipe.input, declared=said
-        )
-    frozen = freeze(network.backbone, model.freeze)
-    return Begun(network, found, tuple(frozen))
+        found = start(backbone, model.weights, folder=weights, input=recipe.input, declared=said)
+    if model.normalisation:  # after loading, so that statistics can go into what takes their place
+        replace_normalisation(backbone, model.normalisation)
+    if recipe.structures:
+        network: AnyNetwork = Segmenter(backbone, recipe.structures, width=recipe.task[0].width)
+    else:
+        network = _network(backbone, tasks, model)
+    return Begun(network, found, tuple(freeze_all(network, model.freeze)))
 
 
-def objective_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> Objective:
+def _network(backbone: Backbone, tasks: Sequence[Task], model: Model) -> AnyNetwork:
+    """Backbone and head; stems of several views begin with the weights that are loaded already."""
+    views, head, dropout = model.views, model.head, model.dropout
+    if views is None:
+        return Network(backbone, tasks, head=head, dropout=dropout)
+    count, own, join = len(views.names), views.own_upto, views.join
+    return SeveralViews(
+        backbone, tasks, views=count, own=own, join=join, head=head, dropout=dropout
+    )
+
+
+def objective_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> AnyObjective:
     """The losses of a recipe's tasks, counted on the rows that a network learns from.
 
     Raises:
         RecipeError: a loss does not fit its task.
     """
+    if recipe.structures:
+        return mask_objective(recipe)
     targets, mask = material.labelled.targets[rows], material.labelled.mask[rows]
     losses = []
     for said, task, (_, columns) in zip(
@@ -99,6 +131,21 @@ def objective_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) ->
     return Objective(material.tasks, tuple(losses), tuple(one.weight for one in recipe.task))
 
 
+def mask_objective(recipe: Recipe) -> MaskObjective:
+    """The loss of a segmentation.
+
+    Raises:
+        RecipeError: the loss is for another task.
+    """
+    said = recipe.task[0]
+    asked = said.loss or recipe.loss or plain_loss(said.kind)
+    nothing = np.zeros((0, len(recipe.structures)))
+    counts = Counts.of(
+        nothing.astype(np.float32), nothing.astype(np.bool_), recipe.structures, exclusive=False
+    )
+    return MaskObjective(recipe.structures, build(asked, said.kind, counts, recipe.fit.epochs))
+
+
 def plan_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> Plan:
     """How a network learns from some rows.
 
@@ -112,11 +159,22 @@ def plan_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> Plan
         optimiser=recipe.optimiser,
         schedule=recipe.schedule,
         sampling=recipe.sampling,
-        best=Best.of(recipe.fit.best, material.table.findings),
+        best=best_of(recipe, material),
         watch=recipe.watch,
         cut=recipe.model.freeze if material.kept is not None else "",
         seed=recipe.seed,
     )
+
+
+def best_of(recipe: Recipe, material: Material) -> Best:
+    """What chooses the checkpoint.
+
+    Raises:
+        RecipeError: no such metric or finding.
+    """
+    if recipe.structures:
+        return Best.of(recipe.fit.best, recipe.structures, OF_MASKS)
+    return Best.of(recipe.fit.best, material.table.findings)
 
 
 def second_plan(recipe: Recipe, plan: Plan) -> Plan:

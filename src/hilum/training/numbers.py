@@ -153,7 +153,9 @@ def calibration_slopes(
         rows = mask[:, at]
         scores = logits[rows, at].astype(np.float64)
         odds = finding.calibration.slope * scores + finding.calibration.intercept
-        line = calibration_slope_intercept(targets[rows, at], 1 / (1 + np.exp(-odds)))
+        # Beyond 36 a probability is 1 to the last digit, and its log-odds infinite.
+        near = np.clip(odds, -36, 36)
+        line = calibration_slope_intercept(targets[rows, at], 1 / (1 + np.exp(-near)))
         results.append(as_result("calibration slope", finding.key, line.slope, split, note))
     return results
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,10 +14,61 @@ from torch import Tensor
 from hilum.models.outputs import arranged, findings_of, spans, start
 from hilum.models.tasks import EXCLUSIVE, Task
 from hilum.training.losses import TaskLoss
-from hilum.training.metrics import Judged
+from hilum.training.metrics import AnyJudged, Judged
+from hilum.training.rows import Item
+from hilum.training.watch.labels import Task as Watched
 
 TOGETHER = 2048
 """Tuning rows whose loss is taken together: losses of pairs compare within them."""
+
+
+class AnyObjective(Protocol):
+    """What the loop asks of an objective: :class:`Objective`, or that of masks."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the columns of targets and mask."""
+        ...
+
+    @property
+    def tasks(self) -> Sequence[Watched]:
+        """As the watch takes them; :meth:`counted` gives a number for each."""
+        ...
+
+    @property
+    def losses(self) -> tuple[TaskLoss, ...]:
+        """One a task."""
+        ...
+
+    def counted(self, targets: Tensor, mask: Tensor) -> Tensor:
+        """What the mean of each task's loss is taken over: float32 [tasks]."""
+        ...
+
+    def loss(
+        self, raw: Tensor, targets: Tensor, mask: Tensor, counts: Tensor, epoch: int
+    ) -> Tensor:
+        """The part of a batch's loss that some of its rows give: a number."""
+        ...
+
+    def chance(self, targets: NDArray[np.float32], mask: NDArray[np.bool_]) -> float:
+        """The loss of some rows when each is given the mere frequencies; NaN where unknown."""
+        ...
+
+    def answer(self, network: Callable[..., Tensor], item: Item) -> Tensor:
+        """What is kept of a network's outputs for rows that are judged, [rows, numbers]."""
+        ...
+
+    def judge(
+        self,
+        raw: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        *,
+        epoch: int,
+        strata: NDArray[np.int64] | None = None,
+    ) -> AnyJudged:
+        """What the network says of the tuning rows, from what :meth:`answer` kept."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +132,10 @@ class Objective:
         raw = arranged(self.tasks, start(self.tasks, targets, mask)[None])
         every = raw.expand(len(targets), -1).contiguous().numpy()
         return self.judge(every, targets, mask, epoch=0).loss
+
+    def answer(self, network: Callable[..., Tensor], item: Item) -> Tensor:
+        """Raw outputs [rows, outputs]."""
+        return network(*item.inputs)
 
     def log_odds(self, raw: Tensor) -> Tensor:
         """Log-odds [rows, findings] from raw outputs."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hilum.training.machine import Machine
 from hilum.training.metrics import Best
-from hilum.training.objective import Objective
+from hilum.training.objective import AnyObjective
 from hilum.training.progress import Told
 from hilum.training.recipe.fit import Fit
 from hilum.training.recipe.model import Model
@@ -34,7 +34,7 @@ class Plan:
         seed: of everything random.
     """
 
-    objective: Objective
+    objective: AnyObjective
     fit: Fit
     model: Model
     optimiser: AnyOptimiser

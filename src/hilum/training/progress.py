@@ -38,6 +38,7 @@ class Told:
         self._at, self._began, self._learnt = 0, time.monotonic(), 0
 
     def __enter__(self) -> Self:
+        self._began = time.monotonic()  # what was prepared before is no step
         self._bar.start()
         return self
 
@@ -66,9 +67,11 @@ class Told:
 
     def epoch(self, line: Mapping[str, Any], *, best: bool, of: int) -> None:
         """An epoch is over; ``line`` is what the journal holds of it."""
-        mean = (line.get("tune") or {}).get("auroc", {}).get("mean")
+        tune = line.get("tune") or {}
+        mean, dice = (tune.get(metric, {}).get("mean") for metric in ("auroc", "dice"))
         numbers = [f"loss {line['train_loss']:.4f}", f"tune {line['tune_loss']:.4f}"]
         numbers += [f"AUROC {mean:.3f}"] if mean is not None else []
+        numbers += [f"Dice {dice:.3f}"] if dice is not None else []
         head = f"{self._names[self._at]} · epoch {line['epoch'] + 1} of {of}"
         told = f"{head} · {' · '.join(numbers)}{' · best so far' if best else ''}"
         self._bar.update(self._task, description=told)

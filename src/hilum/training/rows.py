@@ -35,15 +35,31 @@ class Item(NamedTuple):
 
     Attributes:
         image: float32 [channels, rows, columns], or activations; batches have one axis more.
-        target: float32 [findings].
-        mask: float32 [findings], 1 where the target counts.
+        target: float32 [findings]; of a segmentation masks, [structures, rows, columns].
+        mask: float32 [findings], or [structures], 1 where the target counts.
         row: of the table, int64 [].
+        present: where there are several views, images [views, 1, rows, columns], which of them
+            there are, bool [views]; None for a single image.
     """
 
     image: Tensor
     target: Tensor
     mask: Tensor
     row: Tensor
+    present: Tensor | None = None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the network is called with."""
+        return (self.image,) if self.present is None else (self.image, self.present)
+
+    def to(self, device: torch.device) -> Item:
+        """The same on a device, images with their channels last."""
+        moved = [None if part is None else part.to(device, non_blocking=True) for part in self]
+        item = Item(*moved)  # type: ignore[arg-type]
+        if item.image.ndim != 4:
+            return item
+        return item._replace(image=item.image.contiguous(memory_format=torch.channels_last))
 
 
 class Batch(NamedTuple):
@@ -181,16 +197,29 @@ class Rows(Dataset[Item | int]):
         epoch, at = key
         row = int(self.rows[at])
         try:
-            pixels = picture(self.images, row)
+            image = self.prepared(row, epoch, (self.seed, epoch, row))
         except (PackError, OSError):
             return row
-        grey = pixels.astype(np.float32) / np.float32(255)
+        return Item(image, *labels(self, row))
+
+    def prepared(self, image: int, epoch: int, entropy: Sequence[int]) -> Tensor:
+        """One picture as the network takes it, float32 [1, rows, columns].
+
+        Args:
+            image: its row among the pictures.
+            epoch: augmented in all but :data:`PLAIN`.
+            entropy: what its random numbers come from.
+
+        Raises:
+            PackError, OSError: it is damaged, or cannot be read.
+        """
+        grey = picture(self.images, image).astype(np.float32) / np.float32(255)
         if self.policy is not None and epoch != PLAIN:
-            rng = np.random.default_rng([self.seed, epoch, row])
+            rng = np.random.default_rng(entropy)
             grey = augmented(Picture(grey), self.policy, rng).grey
             if grey.shape != self.spec.size:  # a crop shows a part, at the size of the input
                 grey = fit(grey, self.spec.model_copy(update={"fit": "squash"}))[0]
-        return Item(torch.from_numpy(normalise(grey, self.spec)), *labels(self, row))
+        return torch.from_numpy(normalise(grey, self.spec))
 
 
 def picture(images: Pack | NDArray[np.uint8], row: int) -> NDArray[np.uint8]:
@@ -215,5 +244,11 @@ def batch_of(items: Sequence[Item | int]) -> Batch:
     """Rows that could be read, side by side, and the numbers of those that could not."""
     good = [item for item in items if isinstance(item, Item)]
     failed = [item for item in items if not isinstance(item, Item)]
-    stacked = Item(*(torch.stack(part) for part in zip(*good, strict=True))) if good else None
-    return Batch(stacked, torch.tensor(failed, dtype=torch.int64))
+    lost = torch.tensor(failed, dtype=torch.int64)
+    if not good:
+        return Batch(None, lost)
+    image, target, mask, row = (
+        torch.stack(part) for part in zip(*(i[:4] for i in good), strict=True)
+    )
+    present = [item.present for item in good if item.present is not None]
+    return Batch(Item(image, target, mask, row, torch.stack(present) if present else None), lost)

@@ -19,11 +19,26 @@ from hilum.domain import Split
 from hilum.errors import LabelError, RecipeError
 from hilum.export.bundle import export_bundle
 from hilum.export.graph import round_weights
-from hilum.models.backbones import freeze
 from hilum.models.network import Network
+from hilum.models.segmentation import Segmenter
+from hilum.models.views import (
+    AnyNetwork,
+    Classifying,
+    OneView,
+    SeveralViews,
+    freeze_all,
+    reader_of,
+)
 from hilum.reading.gate import Statistics
 from hilum.report.run.page import write_run_page
-from hilum.training.card import in_words, make_card, measured, slopes
+from hilum.training.card import (
+    alone_in_words,
+    in_words,
+    make_card,
+    measured,
+    measured_together,
+    slopes,
+)
 from hilum.training.environment import keep_environment
 from hilum.training.estimate import Estimate, estimate
 from hilum.training.gate import refused, share_refused
@@ -31,12 +46,20 @@ from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import Material, claim, gather
-from hilum.training.networks import Begun, begin, check_sampling, plan_of, second_plan
+from hilum.training.networks import (
+    Begun,
+    begin,
+    check_sampling,
+    plan_of,
+    second_plan,
+    with_backbone,
+)
 from hilum.training.numbers import calibrate
 from hilum.training.plan import Setting, never
 from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
+from hilum.training.segmentation.finishing import run_masks
 from hilum.training.serving import outputs_of
 from hilum.training.views import Views, remember
 from hilum.training.watch import before, stopping
@@ -47,6 +70,9 @@ INNER = 8
 
 HELD_OUT = "held-out.npz"
 """What a fold's network says of the rows that it saw nothing of."""
+
+TOGETHER = "logits_of_all_views"
+"""In what is kept out of fold: log-odds of all views of an examination, where there are several."""
 
 SECOND = "second"
 """Folder of the second stage, inside that of its network."""
@@ -76,6 +102,12 @@ class Run:
     def machine(self) -> Machine:
         """Where it computes."""
         return self.setting.machine
+
+    @property
+    def alone(self) -> Run:
+        """The same, computed by this process without the others that have learnt with it."""
+        setting = replace(self.setting, machine=replace(self.machine, alone=True))
+        return replace(self, setting=setting)
 
     @property
     def told(self) -> Told:
@@ -108,10 +140,10 @@ def train(
         RunError: ``out`` holds a run of another recipe, or the run cannot go on.
         LabelError, IntakeError, RecipeError: the data or the weights are not what the recipe says.
     """
+    recipe = with_backbone(recipe)
     machine = Machine.here(
         arithmetic=arithmetic(recipe.fit.precision, mostly_frozen=bool(recipe.fit.views)),
         workers=recipe.fit.workers,
-        thawing=bool(recipe.model.unfreeze),
     )
     place = out / recipe.bundle.name
     machine.on_first(lambda: _claim_folder(recipe, out))
@@ -121,9 +153,12 @@ def train(
     setting, material = _prepare(recipe, out, weights, machine, material)
     run = Run(recipe, out, data, weights, replace(setting, stop=stop), material)
     with run.told:
+        if recipe.structures:
+            return run_masks(run, partial(_fitted, run), place)
         held, note, digest = _out_of_fold(run)
         network, begun = _shipped(run)
-        return machine.on_first(lambda: _finish(run, network, begun, held, note, digest, place))
+        end = run.alone
+        return machine.on_first(lambda: _finish(end, network, begun, held, note, digest, place))
 
 
 def _claim_folder(recipe: Recipe, out: Path) -> None:
@@ -155,13 +190,20 @@ def _prepare(
     check_sampling(plan, served)
     if recipe.second_stage:
         check_sampling(second_plan(recipe, plan), served)
-    expected = estimate(begun.network, served, plan, machine, networks=len(names_of(recipe)))
+    expected = estimate(
+        begun.network,
+        served,
+        plan,
+        machine,
+        networks=len(names_of(recipe)),
+        rows=len(material.rows),
+    )
     told = Told(names_of(recipe), expected.steps, quiet=not machine.first)
     for note in (*material.notes, without_tensorboard(), *concerns(recipe.augmentation.build())):
         if note:
             told.note(note)
     _say(told, expected, out)
-    if recipe.fit.views:
+    if recipe.fit.views and isinstance(begun.network, Network):
         material = _remembered(recipe, material, begun.network, machine, out)
     return Setting(machine, told), material
 
@@ -198,7 +240,7 @@ def _served(run: Run, rows: NDArray[np.int64], *, learnt: bool) -> Served:
 
 def _fitted(
     run: Run, name: str, parts: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> tuple[Network, Begun]:
+) -> tuple[AnyNetwork, Begun]:
     """One network, trained; a folder that is done is loaded."""
     begun = begin(run.recipe, run.material.tasks, run.weights)
     network, folder = begun.network, run.out / name
@@ -240,11 +282,11 @@ def _heed_labels(run: Run, parts: tuple[NDArray[np.int64], NDArray[np.int64]], n
         raise LabelError(f"{fatal[0].code}: {fatal[0].message} {fatal[0].advice}")
 
 
-def _second_stage(run: Run, network: Network, rows: tuple[Served, Served], done: Path) -> None:
+def _second_stage(run: Run, network: AnyNetwork, rows: tuple[Served, Served], done: Path) -> None:
     stage = run.recipe.second_stage
     assert stage is not None
     folder = done.parent
-    freeze(network.backbone, "all")
+    freeze_all(network, "all")
     if done.exists():
         load_best(network, folder)
         return
@@ -267,23 +309,27 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
     rows = material.rows
     if not recipe.folds:
         return {}, "", ""
-    outer: Split = folds(material.table, rows, recipe.folds, np.random.default_rng(recipe.seed))
+    seed = recipe.data.split_seed
+    outer: Split = folds(material.table, rows, recipe.folds, np.random.default_rng(seed))
     odds = np.zeros((len(material.table), len(material.table.findings)), np.float32)
     good = np.zeros(len(material.table), np.bool_)
+    every = np.full_like(odds, np.nan)
     for at, (_, held) in enumerate(sorted(outer.parts.items())):
         file = run.out / f"fold-{at}" / HELD_OUT
         if file.exists():  # judged by an earlier run of the same recipe
             run.told.network(f"fold-{at}")
             with np.load(file) as found:
-                odds[held], good[held] = found["odds"], found["good"]
+                odds[held], good[held], every[held] = (found[n] for n in ("odds", "good", "every"))
             continue
         rest = np.setdiff1d(rows, held)
-        inner = folds(material.table, rest, INNER, np.random.default_rng([recipe.seed, at]))
+        inner = folds(material.table, rest, INNER, np.random.default_rng([seed, at]))
         tune = inner.parts["fold 0"]
         network, _ = _fitted(run, f"fold-{at}", (np.setdiff1d(rest, tune), tune))
+        assert not isinstance(network, Segmenter)
         round_weights(network)
         odds[held], good[held] = _odds(run, network, held)
-        run.machine.on_first(partial(_keep_held_out, file, odds[held], good[held]))
+        every[held] = _odds_of_all_views(run, network, held)
+        run.machine.on_first(partial(_keep_held_out, file, odds[held], good[held], every[held]))
     kept = rows[good[rows]]
     found = {
         "rows": kept,
@@ -292,6 +338,8 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
         "mask": material.labelled.mask[kept],
         "images": material.table.images[kept].astype(str),
     }
+    if material.views is not None:
+        found[TOGETHER] = every[kept]
     run.machine.on_first(lambda: np.savez(run.out / "out-of-fold.npz", **found))
     note = (
         f"each image judged by a network that saw nothing of its patient; the logits of "
@@ -300,42 +348,64 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
     return found, note, outer.digest
 
 
-def _keep_held_out(file: Path, odds: NDArray[np.float32], good: NDArray[np.bool_]) -> None:
+def _keep_held_out(
+    file: Path, odds: NDArray[np.float32], good: NDArray[np.bool_], every: NDArray[np.float32]
+) -> None:
     partial_file = file.with_name(f"partial-{file.name}")
-    np.savez(partial_file, odds=odds, good=good)
+    np.savez(partial_file, odds=odds, good=good, every=every)
     partial_file.replace(file)
 
 
 def _odds(
-    run: Run, network: Network, rows: NDArray[np.int64]
+    run: Run, network: Classifying, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Log-odds in single precision, and which rows could be read."""
-    device = run.machine.fabric.device
-    network.to(device).eval()
+    """Log-odds that the bundle will give, in single precision, and which rows could be read."""
+    found = _given(run, reader_of(network), run.material.read(run.recipe, rows), rows)
+    return found, np.asarray(np.isfinite(found).all(1))
 
-    def odds(image: torch.Tensor) -> torch.Tensor:
-        return network.everything(image).logits
 
-    served = run.material.served(run.recipe, rows)
-    found, failed = outputs_of(odds, served, _at_once(run), machine=run.machine, exact=True)
+def _odds_of_all_views(
+    run: Run, network: Classifying, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Log-odds of all views together; NaN where there is one view, or a row cannot be read."""
+    if not isinstance(network, SeveralViews):
+        return np.full((len(rows), len(network.findings)), np.nan, np.float32)
+    return _given(run, network, run.material.served(run.recipe, rows), rows)
+
+
+def _given(
+    run: Run, network: Classifying | OneView, served: Served, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Log-odds of some rows; NaN for those that are not served or cannot be read."""
+    out = np.full((len(rows), len(network.findings)), np.nan, np.float32)
+    if not len(served):
+        return out
+    network.to(run.machine.fabric.device).eval()
+
+    def odds(*inputs: torch.Tensor) -> torch.Tensor:
+        return network.everything(*inputs).logits
+
+    found, _ = outputs_of(odds, served, _at_once(run), machine=run.machine, exact=True)
     network.cpu()
-    return found, ~np.isin(rows, failed)
+    out[np.isin(rows, served.rows)] = found
+    return out
 
 
 def _at_once(run: Run) -> int:
     return min(run.recipe.fit.batch, 64)
 
 
-def _shipped(run: Run) -> tuple[Network, Begun]:
+def _shipped(run: Run) -> tuple[Classifying, Begun]:
     parts = run.material.split.parts
     network, begun = _fitted(run, "final", (parts["train"], parts["tune"]))
+    assert not isinstance(network, Segmenter)
     round_weights(network)
     return network, begun
 
 
 def _finish(
     run: Run,
-    network: Network,
+    network: Classifying,
     begun: Begun,
     held: dict[str, NDArray],
     note: str,
@@ -345,28 +415,29 @@ def _finish(
     """Calibrate, measure, write the bundle and the page."""
     recipe, material = run.recipe, run.material
     findings, results = _numbers(run, network, held, note)
+    reader = reader_of(network)
     statistics = Statistics.fit(
-        _features(run, network, material.served(recipe, material.rows)),
+        _features(run, reader, material.read(recipe, material.rows)),
         np.random.default_rng(recipe.seed),
     )
-    results += _gate(run, network, statistics)
+    results += _gate(run, reader, statistics)
     card = make_card(
         recipe,
         material,
-        network,
+        reader,
         (findings, results),
         weights=begun.weights,
-        words=in_words(recipe, network, [f"backbone.net.{name}" for name in begun.frozen]),
+        words=in_words(recipe, network, begun.frozen),
         provenance={"folds_digest": digest} if digest else {},
     )
-    some = _some(material.served(recipe, material.split.parts["tune"]))
-    bundle = export_bundle(network, card, statistics.to_bytes(), some, place)
+    some = _some(material.read(recipe, material.split.parts["tune"]))
+    bundle = export_bundle(reader, card, statistics.to_bytes(), some, place)
     _page(run)
     return bundle
 
 
 def _numbers(
-    run: Run, network: Network, held: dict[str, NDArray], note: str
+    run: Run, network: Classifying, held: dict[str, NDArray], note: str
 ) -> tuple[list, list[Result]]:
     recipe, material = run.recipe, run.material
     known, keys = material.labelled, material.table.findings
@@ -379,11 +450,14 @@ def _numbers(
     else:
         rows, odds = tuned, tune[good]
         fitted_on = "logits of tune, whose rows chose the checkpoint too: take it with care"
+    fitted_on += alone_in_words(recipe)
     findings = calibrate(keys, odds, known.targets[rows], known.mask[rows], fitted_on)
     results: list[Result] = []
     if held:
         split = f"train and tune, out of fold ({recipe.folds} folds by patient)"
-        results += measured(recipe, material, rows, odds, split=split, note=note)
+        told = {"split": split, "note": note}
+        results += measured(recipe, material, rows, odds, **told)
+        results += measured_together(recipe, material, rows, held.get(TOGETHER), **told)
     flatters = "these rows chose its checkpoint and had a part in its calibration, so the number "
     for part, words in (
         ("tune", f"the network that ships; {flatters}flatters"),
@@ -395,24 +469,26 @@ def _numbers(
         at = parts[part][readable]
         told = {"split": part, "note": words}
         results += measured(recipe, material, at, found[readable], **told)
+        results += measured_together(
+            recipe, material, at, _odds_of_all_views(run, network, at), **told
+        )
         results += slopes(findings, material, at, found[readable], **told)
     return list(findings), results
 
 
-def _features(run: Run, network: Network, served: Rows) -> NDArray[np.float32]:
+def _features(run: Run, network: Network | OneView, served: Rows) -> NDArray[np.float32]:
     device = run.machine.fabric.device
     network.to(device).eval()
 
     def features(image: torch.Tensor) -> torch.Tensor:
         return network.features(network.map(image))
 
-    alone = Machine.here(arithmetic="float32", workers=0, alone=True)
-    found, failed = outputs_of(features, served, _at_once(run), machine=alone, exact=True)
+    found, failed = outputs_of(features, served, _at_once(run), machine=run.machine, exact=True)
     network.cpu()
     return found[~np.isin(served.rows, failed)]
 
 
-def _gate(run: Run, network: Network, statistics: Statistics) -> list[Result]:
+def _gate(run: Run, network: Network | OneView, statistics: Statistics) -> list[Result]:
     """How often the gate would refuse radiographs of sources that had no part in the training."""
     results: list[Result] = []
     recipe = run.recipe

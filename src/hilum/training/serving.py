@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from hilum.errors import RunError
 from hilum.training.machine import Machine
-from hilum.training.rows import PLAIN, Batch, Key, Served, batch_of
+from hilum.training.rows import PLAIN, Batch, Item, Key, Served, batch_of
 
 
 def batches(served: Served, keys: Sequence[Sequence[Key]], workers: int) -> DataLoader[Batch]:
@@ -30,11 +34,37 @@ def batches(served: Served, keys: Sequence[Sequence[Key]], workers: int) -> Data
         num_workers=workers,
         collate_fn=batch_of,
         pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_apart if workers else None,
+        multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
     )
 
 
+def _apart(_number: int) -> None:
+    """A process that prepares batches: one thread, and no say in when the run stops."""
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def outputs_of(
-    network: Callable[[Tensor], Tensor],
+    network: Callable[..., Tensor],
+    served: Served,
+    batch: int,
+    *,
+    machine: Machine,
+    exact: bool = False,
+) -> tuple[NDArray[np.float32], list[int]]:
+    """As :func:`answers`, of a network: images, and which views there are if several, → outputs."""
+    ask = partial(_outputs, network)
+    return answers(ask, served, batch, machine=machine, exact=exact)
+
+
+def _outputs(network: Callable[..., Tensor], item: Item) -> Tensor:
+    return network(*item.inputs)
+
+
+def answers(
+    ask: Callable[[Item], Tensor],
     served: Served,
     batch: int,
     *,
@@ -44,7 +74,7 @@ def outputs_of(
     """What a network gives for rows, in their order; processes share the work.
 
     Args:
-        network: batch of images → numbers [batch, outputs].
+        ask: rows → [rows, outputs].
         served: the rows, as they are.
         batch: images at a time.
         machine: where.
@@ -66,10 +96,7 @@ def outputs_of(
             failed += one.failed.tolist()
             if one.items is None:
                 continue
-            image = one.items.image.to(device)
-            if image.ndim == 4:
-                image = image.contiguous(memory_format=torch.channels_last)
-            out = network(image).float().cpu().numpy()
+            out = ask(one.items.to(device)).float().cpu().numpy()
             found |= dict(zip(one.items.row.tolist(), out, strict=True))
     every: dict[int, NDArray[np.float32]] = {}
     for part, lost in machine.gathered((found, failed)):

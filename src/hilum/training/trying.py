@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from hilum.domain import LabelTable
+from hilum.models.views import head_of, layers_of
 from hilum.report.preview import Example, preview
 from hilum.training import sampling
 from hilum.training.loop import labels_of
@@ -89,8 +90,8 @@ def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:
         network.start(material.labelled.targets, material.labelled.mask)
         network.to(machine.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.train()
-        optimiser = build_optimiser(plan.optimiser, [("", network.backbone.parameters())],
-                                    network.head.parameters())  # fmt: skip
+        bodies = [("", [p for _, some in layers_of(network) for p in some])]
+        optimiser = build_optimiser(plan.optimiser, bodies, head_of(network))
         tops = [group["lr"] / plan.optimiser.lr for group in optimiser.param_groups]
 
         def endless() -> Iterator[Item]:
@@ -108,18 +109,18 @@ def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:
         items = endless()
 
         def step(rate: float) -> float:
-            item = Item(*(part.to(machine.fabric.device) for part in next(items)))
+            item = next(items).to(machine.fabric.device)
             for group, top in zip(optimiser.param_groups, tops, strict=True):
                 group["lr"] = rate * top
             with machine.fabric.autocast():
-                raw = network(item.image.contiguous(memory_format=torch.channels_last))
+                raw = network(*item.inputs)
             counts = plan.objective.counted(item.target, item.mask)
             loss = plan.objective.loss(raw, item.target, item.mask, counts, 0)
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), plan.fit.clip)
             optimiser.step()
-            return float(loss)
+            return float(loss.detach())
 
         return find_rate(step)
 

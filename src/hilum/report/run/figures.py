@@ -125,7 +125,7 @@ def auroc(run: Run) -> Figure:
 
 
 def curves(network: Trained) -> Figure:
-    """Loss, tuning AUROC and learning rate of one network, its best epoch marked."""
+    """Loss, tuning AUROC or Dice and learning rate of one network, its best epoch marked."""
     lines = network.epochs
     curve = {
         "Loss": [
@@ -133,6 +133,7 @@ def curves(network: Trained) -> Figure:
             ("tune", ORANGE, lambda line: line.get("tune_loss")),
         ],
         "Mean AUROC, tune": [("", ORANGE, lambda line: _auroc(line, "mean"))],
+        "Mean Dice, tune": [("", ORANGE, lambda line: _tuned(line, "dice", "mean"))],
         "Learning rate": [("", GREEN, lambda line: line.get("lr"))],
     }
     known = {
@@ -226,7 +227,11 @@ def _epochs(ax: Axes, lines: Sequence[Line]) -> None:
 
 
 def _auroc(line: Line, key: str) -> float | None:
-    return line.get("tune", {}).get("auroc", {}).get(key)
+    return _tuned(line, "auroc", key)
+
+
+def _tuned(line: Line, metric: str, key: str) -> float | None:
+    return line.get("tune", {}).get(metric, {}).get(key)
 
 
 def _measured(run: Run) -> list[str]:

@@ -182,6 +182,24 @@ class Run:
         return next(iter(folded or [s for s in of_auroc if s == "test"] or of_auroc), "")
 
     @cached_property
+    def masks(self) -> bool:
+        """Whether the run draws structures, in place of asking for findings."""
+        return any(task.get("structures") for task in self.recipe.get("task") or ())
+
+    @cached_property
+    def chosen(self) -> tuple[str, str]:
+        """What epochs are told by: name in the journal, and in words."""
+        return ("dice", "Dice") if self.masks else ("auroc", "AUROC")
+
+    def of_masks(self) -> dict[str, list[Result]]:
+        """How well masks agree: split → numbers, those to believe first at the front."""
+        found: dict[str, list[Result]] = {}
+        for row in self.card.results if self.card and self.masks else ():
+            found.setdefault(row.split, []).append(row)
+        first = [s for s in found if "out of fold" in s] + [s for s in found if s == "test"]
+        return {split: found[split] for split in dict.fromkeys([*first, *found])}
+
+    @cached_property
     def within(self) -> str:
         """The metric that compares within strata, such as "AUROC within road"; "" without."""
         metrics = [r.metric for r in self.card.results] if self.card else []

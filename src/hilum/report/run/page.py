@@ -82,6 +82,7 @@ def write_run_page(folder: Path, *, pictures: bool = True, pack: Path | None = N
             pictures=pictures,
             steps=next_steps(run),
             numbers=_numbers(run),
+            masks=run.of_masks(),
             costs=[_cost(network) for network in run.networks if network.epochs],
             parts=run.data.get("parts", {}),
             digests={k: v for k, v in run.data.items() if isinstance(v, str)},
@@ -114,8 +115,14 @@ def next_steps(run: Run) -> list[Step]:
             ),
         ]
     bundle = f"./{run.name}"
+    reading = [Step("Read radiographs with it.", f"hilum read RADIOGRAPHS -o out --bundle {bundle}")]
+    if run.masks:
+        reading = [Step("Look at masks that it draws before anything is measured inside them.")]
+        if run.card.structures == ("lung_right", "lung_left"):
+            command = f"hilum lungs RADIOGRAPHS -o out --overlay --bundle {bundle}"
+            reading = [Step("Find lungs with it, and look at the outlines.", command)]
     steps = [
-        Step("Read radiographs with it.", f"hilum read RADIOGRAPHS -o out --bundle {bundle}"),
+        *reading,
         Step("See its whole card.", f"hilum bundles show {bundle}"),
         Step(
             "Measure it on radiographs of another hospital before anyone relies on it: these "

@@ -39,11 +39,14 @@ def summary(folder: Path) -> Group:
         )
     elif run.split:
         parts.append(_table(run))
+    elif run.masks:
+        parts.append(_of_masks(run))
     parts += _concerns(run)
     if run.card is not None:
         bundle = folder / run.name
         parts.append(Text(f"Bundle: {bundle}"))
-        parts.append(Text(f"Read with it: hilum read RADIOGRAPHS -o out --bundle {bundle}"))
+        if not run.masks:
+            parts.append(Text(f"Read with it: hilum read RADIOGRAPHS -o out --bundle {bundle}"))
     else:
         parts.append(Text("The same command goes on where it stopped."))
     if (folder / PAGE).is_file():
@@ -67,6 +70,20 @@ def _table(run: Run) -> Table:
             table.add_section()
         cells = [_cell(run.result(metric, key)) for metric in metrics]
         table.add_row(finding(key).name if key else "mean", count, *cells)
+    return table
+
+
+def _of_masks(run: Run) -> Table:
+    from rich.table import Table
+
+    assert run.card is not None
+    split, rows = next(iter(run.of_masks().items()), ("nothing measured", []))
+    table = Table(title=f"{run.card.name} {run.card.version}: {split}, 95 % intervals")
+    table.add_column("masks")
+    for name in ("images", "mean"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(row.metric, f"{row.images or 0:,}", _cell(row))
     return table
 
 

@@ -1,1 +1,1 @@
-"""How the bundle ``lungs`` is made: examples, teacher, rounds of relabelling, measurement."""
+"""What the bundle ``lungs`` learns from: drawn chests, and radiographs whose masks are proposed."""

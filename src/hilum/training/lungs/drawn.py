@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.phantoms import Lesion, draw_chest
-from hilum.training.segmentation.examples import Bits, pack
-
-STRUCTURES = ("lung_right", "lung_left")
-"""What the bundle ``lungs`` draws, the patient's sides; the right lung lies left on the picture."""
+from hilum.reading.lungs import STRUCTURES
 
 FINDINGS = ("consolidation", "effusion", "pneumothorax", "nodule", "cardiomegaly")
 
 
-def drawn_chest(rng: np.random.Generator, side_px: int) -> tuple[NDArray[np.uint8], Bits]:
+def drawn_chest(
+    rng: np.random.Generator, side_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw a chest of any aspect, healthy or not, squashed to a square.
 
     Args:
@@ -25,7 +24,8 @@ def drawn_chest(rng: np.random.Generator, side_px: int) -> tuple[NDArray[np.uint
         side_px: rows and columns.
 
     Returns:
-        Picture and masks, uint8 [side_px, side_px]; a bit a structure of :data:`STRUCTURES`.
+        Picture, and a mask that is 0 outside, 1 in the right and 2 in the left lung; uint8
+        [side_px, side_px].
     """
     aspect = float(np.exp(rng.uniform(-0.25, 0.35)))  # width over height
     size = (side_px, max(64, round(side_px * aspect)))
@@ -39,6 +39,15 @@ def drawn_chest(rng: np.random.Generator, side_px: int) -> tuple[NDArray[np.uint
         cv2.resize(phantom.masks[name].astype(np.float32), square, interpolation=cv2.INTER_AREA)
         for name in STRUCTURES
     ]
-    return np.asarray(cv2.convertScaleAbs(grey, alpha=255.0), np.uint8), pack(
-        np.stack(masks) >= 0.5
-    )
+    picture = np.asarray(cv2.convertScaleAbs(grey, alpha=255.0), np.uint8)
+    return picture, labelled(np.stack(masks) >= 0.5)
+
+
+def labelled(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """One mask with 0 outside and 1, 2, … in the structures, of one a structure.
+
+    Where two overlap, the first has it.
+    """
+    values = np.arange(1, len(masks) + 1, dtype=np.uint8)[:, None, None]
+    every = np.where(masks, values, np.uint8(255)).min(0)
+    return np.where(every == 255, 0, every).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What the card of ``lungs`` says of itself: boxes of readers, masks of drawn chests."""
+"""How good a bundle that draws lungs is: its boxes beside those of readers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle
-from hilum.bundles.card import Preprocessing, Result
+from hilum.bundles.card import Result
 from hilum.datasets.columns import Columns, read_csv
 from hilum.errors import LabelError
 from hilum.evaluation.overlap import hull, region_iou
 from hilum.evaluation.resampling import bootstrap
-from hilum.models.segmentation import Segmenter
 from hilum.reading.lungs import LungFields, LungReader
-from hilum.training.segmentation.batches import batches, plain
-from hilum.training.segmentation.examples import Examples
-from hilum.training.segmentation.fit import dice
 
 RIGHT, LEFT = 1, 2
 """Categories of the lung boxes."""
@@ -131,7 +126,7 @@ def compare(bundle: Bundle, reference: LungBoxes, folder: Path) -> list[Agreemen
         if not isinstance(lungs, LungFields):
             found.append(Agreement(image, patient, 0.0, 0.0, False, 0.0))
             continue
-        mine = [lungs.in_file(box) for box in lungs.boxes.values()]
+        mine = np.array([lungs.in_file(box) for box in lungs.boxes.values()])
         around = region_iou([hull(mine)], [hull(boxes)])
         found.append(
             Agreement(
@@ -184,37 +179,6 @@ def box_results(found: Sequence[Agreement], *, split: str, seed: int) -> list[Re
             images=len(found),
         )
     )
-    return results
-
-
-def tune_results(network: Segmenter, examples: Examples, spec: Preprocessing) -> list[Result]:
-    """Mean Dice on the tuning rows that have masks, by source and maker of the mask."""
-    rows = examples.rows("tune")
-    structures = int(network.head.out_channels)
-    found: list[NDArray[np.float64]] = []
-    for image, target in batches(lambda row: plain(examples, row, spec, structures), rows, 16):
-        with torch.inference_mode():
-            inside = torch.sigmoid(network(torch.from_numpy(image))).numpy()
-        found.append(dice(inside, target).mean(1))
-    each = np.concatenate(found)
-    kinds = [(examples.source[row], examples.mask_from[row]) for row in rows]
-    maker = {
-        "drawn": "exact masks",
-        "teacher": "masks of the classical teacher",
-        "network": "masks of the network of the round before: how steady it is, not how good",
-    }
-    results: list[Result] = []
-    for kind in sorted(set(kinds)):
-        of = each[[k == kind for k in kinds]]
-        results.append(
-            Result(
-                metric="Dice, mean of both lungs",
-                split=f"tune, {kind[0]}",
-                value=float(of.mean()),
-                images=len(of),
-                note=maker[kind[1]],
-            )
-        )
     return results
 
 

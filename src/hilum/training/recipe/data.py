@@ -28,12 +28,18 @@ class Data(Part):
         labels: column with the findings present; "" where each finding has a column of its own.
         separator: between findings.
         findings: keys, one an output of the network; empty for all that the table holds.
+        masks: column with the path of each image's mask, for a segmentation: a PNG of one grey
+            channel as large as the image, 0 outside and 1, 2, … in the structures, in their
+            order; an empty cell where nobody drew one.
+        mask_values: what the structures have in the masks in place of 1, 2, …
         split: column that holds the split; "" for the table's own split where it has one, and else
             for a split by patient that the run draws and keeps.
         train: its value for training rows.
         tune: its value for tuning rows.
         test: its value for rows that are measured once, at the end; "" for none.
         shares: of train, tune and test, where the run draws the split.
+        split_seed: of the split that a run draws, and of its folds: runs of other seeds then have
+            the same, and can be compared and put together.
         stratum: column within whose values AUROC is compared too; "" for none.
         stratum_name: what the strata are, in a word.
         where: column → value that a row must have.
@@ -53,6 +59,8 @@ class Data(Part):
     labels: str = ""
     separator: str = "|"
     findings: tuple[str, ...] = ()
+    masks: str = ""
+    mask_values: tuple[Annotated[int, Field(ge=1, le=255)], ...] = ()
     split: str = ""
     train: str = "train"
     tune: str = "tune"
@@ -60,6 +68,7 @@ class Data(Part):
     shares: tuple[
         Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]
     ] = (0.7, 0.15, 0.15)
+    split_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     stratum: str = ""
     stratum_name: str = "stratum"
     where: dict[str, str] = Field(default_factory=dict)
@@ -73,8 +82,12 @@ class Data(Part):
     def _one_way(self) -> Data:
         if self.image and not self.table:
             raise ValueError("image names a column of no table; say which with table")
-        if self.image and not (self.patient and self.findings):
-            raise ValueError("a table of your own needs image, patient and findings")
+        if self.image and not (self.patient and (self.findings or self.masks)):
+            raise ValueError("a table of your own needs image, patient and findings, or masks")
+        if len(set(self.mask_values)) != len(self.mask_values):
+            raise ValueError("mask_values: each once")
+        if self.masks and not self.table:
+            raise ValueError("masks names a column of no table; say which with table")
         if self.map and (self.image or not self.table):
             raise ValueError("map goes with table, and says itself which column is the image")
         if self.stratum and not self.image and not self.table:

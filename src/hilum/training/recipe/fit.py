@@ -17,7 +17,8 @@ class Fit(Part):
         batch: images that one step of the optimiser learns from, whatever fits into memory: a
             batch that does not is worked off in parts, and the step is the same (but for batch
             normalisation that learns, which sees the parts).
-        average: decay a step of the exponential average of the weights that is kept; 0 for none.
+        average: decay a step of the exponential average of the weights that is kept; less in the
+            first steps, so that short runs are averaged too; 0 for none.
         clip: largest norm of the gradient.
         mixup: parameter of the Beta distribution that mixes two images; 0 for none.
         views: augmented views of each radiograph that are carried through the frozen part once
@@ -25,7 +26,8 @@ class Fit(Part):
             ones in every epoch. Needs ``model.freeze`` and ``model.batch_norm = "frozen"``.
         best: what the tuning rows choose the checkpoint by: "auroc", "average-precision",
             "accuracy", "balanced-accuracy", "f1" or "loss", of all findings or of one
-            ("auroc:pneumonia"); "auroc-within" compares within strata.
+            ("auroc:pneumonia"); "auroc-within" compares within strata. Of a segmentation: "dice"
+            (its default), "iou" or "loss", of all structures or of one.
         patience: epochs without a better one after which the run stops; 0 for none.
         keep_every: steps after which a long epoch is kept; its end always is.
         precision: "auto" computes in bfloat16 where the processor or GPU is made for it.

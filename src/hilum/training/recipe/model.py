@@ -25,17 +25,30 @@ class Views(Part):
     """Several views of one examination, read side by side.
 
     Attributes:
-        names: what the column ``data.view`` holds; the first is what the bundle reads.
+        names: what the column ``data.view`` holds, "PA|AP" for either; the first is what the
+            bundle reads.
         stems: "shared" for one stem, or "own" for one a view.
         own_upto: module up to which views have stems of their own.
         join: "mean" of the present views, or "concatenate" with something learnt for a view that
             is missing.
+        drop: share of the views present that training leaves out at random, never all of an
+            examination: it teaches the network to do without any of them.
     """
 
     names: Annotated[tuple[str, ...], Field(min_length=2)]
     stems: Literal["shared", "own"] = "shared"
     own_upto: str = ""
     join: Literal["mean", "concatenate"] = "mean"
+    drop: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _agree(self) -> Views:
+        values = [value for name in self.names for value in name.split("|")]
+        if "" in values or len(set(values)) != len(values):
+            raise ValueError("names: each view once, and none empty")
+        if (self.stems == "own") != bool(self.own_upto):
+            raise ValueError('stems = "own" and own_upto go together')
+        return self
 
 
 class Model(Part):

@@ -24,7 +24,7 @@ from hilum.training.recipe.optimiser import AdamW, Optimiser
 from hilum.training.recipe.part import Part
 from hilum.training.recipe.sampling import All, Sampling, SecondStage
 from hilum.training.recipe.schedule import OneCycle, Schedule
-from hilum.training.recipe.task import Task
+from hilum.training.recipe.task import SEGMENTATION, Task
 from hilum.training.recipe.watch import Watch
 
 
@@ -34,7 +34,8 @@ class Recipe(Part):
     Attributes:
         seed: of everything random.
         folds: networks trained for out-of-fold predictions, which calibration and the reported
-            numbers come from; 0 for none: the tuning rows calibrate, and the card says so.
+            numbers come from; 0 for none: the tuning rows calibrate, and the card says so. A
+            segmentation, which needs no calibration, has none unless told.
         loss: of tasks that name none; the plain one of each when left out.
         second_stage: the head is trained anew on frozen features, with another sampling.
     """
@@ -56,6 +57,50 @@ class Recipe(Part):
     watch: Watch = Watch()
     gate: Gate = Gate()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_masks(cls, raw: Any) -> Any:
+        tasks = raw.get("task") if isinstance(raw, dict) else None
+        first = tasks[0] if isinstance(tasks, list | tuple) and tasks else None
+        fit = raw.get("fit", {}) if first is not None else None
+        kind = first.get("kind") if isinstance(first, dict) else getattr(first, "kind", "")
+        if kind != SEGMENTATION or not isinstance(fit, dict):
+            return raw
+        return {"folds": 0} | raw | {"fit": {"best": "dice"} | fit}
+
+    @model_validator(mode="after")
+    def _one_segmentation(self) -> Recipe:
+        if not self.structures:
+            if self.data.masks or self.data.mask_values:
+                raise ValueError(f"data.masks is for a task {SEGMENTATION}")
+            return self
+        if len(self.task) > 1:
+            raise ValueError(
+                "a segmentation is the only task of its recipe: its network draws at half the "
+                "input's size, and one with findings pools; train two bundles"
+            )
+        if not self.data.masks:
+            raise ValueError("a segmentation needs data.masks, the column with the masks")
+        if self.data.mask_values and len(self.data.mask_values) != len(self.structures):
+            raise ValueError("data.mask_values: one a structure")
+        if any(side % 2 for side in self.input.size):
+            raise ValueError("input.size: even for a segmentation, which draws at half of it")
+        model, sampling = self.model, self.sampling
+        wrong = {
+            "data.findings": bool(self.data.findings),
+            "model.views": model.views is not None,
+            "model.head": model.head != "linear",
+            "model.dropout": model.dropout is not None,
+            "fit.views": bool(self.fit.views),
+            "second_stage": self.second_stage is not None,
+            "gate.measured": bool(self.gate.measured),
+            "sampling": sampling.name != "all" or bool(sampling.spread),
+        }
+        said = [name for name, there in wrong.items() if there]
+        if said:
+            raise ValueError(f"{', '.join(said)}: not for a segmentation")
+        return self
+
     @model_validator(mode="after")
     def _agree(self) -> Recipe:
         if 0 < self.folds < 3:
@@ -69,9 +114,18 @@ class Recipe(Part):
             )
         if model.views and not self.data.group:
             raise ValueError("model.views needs data.group and data.view")
+        if self.data.group and not model.views:
+            raise ValueError("data.group and data.view are for several views: add [model.views]")
+        if model.views and fit.mixup:
+            raise ValueError("fit.mixup does not go with model.views: views may be missing")
         if len(self.task) > 1 and not all(task.findings for task in self.task):
             raise ValueError("with several tasks each names its findings")
         return self
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """What the network draws; empty where it is asked for findings."""
+        return next((task.structures for task in self.task if task.kind == SEGMENTATION), ())
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -147,6 +201,9 @@ def _describe(fault: ErrorDetails) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "missing":
         return f"{place}: is missing"
+    said = fault.get("ctx")
+    if said and fault["type"].startswith("union_tag"):
+        return f"{place}: {_which(fault['loc'], said)}"
     if fault["type"] != "extra_forbidden":
         said = fault["msg"].removeprefix("Value error, ")
         if isinstance(fault.get("input"), dict) or not place:
@@ -155,6 +212,15 @@ def _describe(fault: ErrorDetails) -> str:
     *outer, key = fault["loc"]
     known = sorted({name for model in _models_at(Recipe, outer) for name in model.model_fields})
     return f"{place}: {unknown('key', str(key), known)}"
+
+
+def _which(place: Sequence[int | str], said: dict[str, Any]) -> str:
+    """What is wrong with the key that says which of several kinds a table is."""
+    key = said["discriminator"].strip("'")
+    kinds = {model.model_fields[key].default for model in _models_at(Recipe, place)}
+    if "tag" in said:
+        return unknown(key, str(said["tag"]), kinds)
+    return f"say which with {key}; known: {', '.join(sorted(kinds))}."
 
 
 def _models_at(annotation: Any, place: Sequence[int | str]) -> Iterator[type[BaseModel]]:

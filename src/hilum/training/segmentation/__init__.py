@@ -1,1 +1,4 @@
-"""Learning to draw: pictures and masks → a network with maps."""
+"""Segmentation as a task of training: masks beside pictures, their loss, their numbers, the card.
+
+The loop is that of every other task (:mod:`hilum.training.loop`).
+"""

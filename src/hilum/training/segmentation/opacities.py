@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.training.segmentation.augmentation import field
-
 Grey = NDArray[np.float32]
 
 
@@ -20,7 +18,7 @@ def paint(grey: Grey, lungs: Grey, rng: np.random.Generator) -> Grey:
 
     Args:
         grey: float32 [rows, columns] in [0, 1].
-        lungs: float32 [2, rows, columns] in [0, 1], the right and the left lung.
+        lungs: float32 [lungs, rows, columns] in [0, 1].
         rng: the only source of chance.
 
     Returns:
@@ -41,6 +39,13 @@ def paint(grey: Grey, lungs: Grey, rng: np.random.Generator) -> Grey:
     soft = np.minimum(soft, 1) * np.float32(rng.uniform(0.35, 0.97))
     texture = field(grey.shape, int(rng.integers(4, 24)), rng) * np.float32(rng.uniform(0, 0.08))
     return np.clip(grey + soft * np.maximum(white + texture - grey, 0), 0, 1)
+
+
+def field(shape: tuple[int, int], cells: int, rng: np.random.Generator) -> Grey:
+    """A smooth random field in [-1, 1], about ``cells`` hills a side."""
+    coarse = rng.uniform(-1, 1, (cells + 1, cells + 1)).astype(np.float32)
+    large = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
+    return np.clip(large, -1, 1).astype(np.float32)
 
 
 def _one_side(lung: Grey, rng: np.random.Generator) -> Grey:

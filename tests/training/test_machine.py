@@ -1,0 +1,158 @@
+"""Several processes learn one network, as torchrun and SLURM start them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
+
+from hilum.errors import RunError  # noqa: E402
+from hilum.training.machine import _processes, first_to_tell, is_first  # noqa: E402
+
+pytestmark = pytest.mark.train
+
+TWO = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0")
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({}, (1, 1)),
+        ({"WORLD_SIZE": "16", "LOCAL_WORLD_SIZE": "8"}, (16, 8)),
+        ({"SLURM_NTASKS": "16", "SLURM_NNODES": "2", "SLURM_STEP_ID": "0"}, (16, 8)),
+        ({"SLURM_NTASKS": "1"}, (1, 1)),
+        ({"SLURM_NTASKS": "4", "SLURM_JOB_NAME": "interactive"}, (1, 1)),
+    ],
+)
+def test_processes_are_those_that_were_started(
+    monkeypatch: pytest.MonkeyPatch, told: dict[str, str], wanted: tuple[int, int]
+) -> None:
+    for name in list(os.environ):
+        if name.startswith("SLURM_") or name.endswith("WORLD_SIZE"):
+            monkeypatch.delenv(name)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert _processes() == wanted
+
+
+def test_tasks_that_srun_did_not_start_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.delenv("SLURM_STEP_ID", raising=False)
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    with pytest.raises(RunError, match=r"4 tasks for this job.*srun hilum train"):
+        _processes()
+
+
+def test_a_process_by_itself_speaks() -> None:
+    assert first_to_tell()
+    assert is_first()
+
+
+def run(before: tuple[str, ...], recipe: Path, data: Path, out: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, *before, "-m", "hilum", "train", recipe, "--data", data, "-o", out],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def written(folder: Path, text: str, *, epochs: int) -> Path:
+    path = folder / f"recipe-{epochs}.toml"
+    text = text.replace("folds = 3", "folds = 0").replace("epochs = 4", f"epochs = {epochs}")
+    text = text.replace('batch_norm = "train"', 'batch_norm = "train"\nnormalisation = "group"')
+    text = text.replace("[gate]", "[watch]\nstop = []\n[gate]")  # so few steps teach little
+    # Adam divides by the size of a gradient, and so makes rounding in small ones large.
+    text = text.replace('name = "adamw"\nlr = 1e-3', 'name = "sgd"\nlr = 1e-2')
+    path.write_text(text, "utf-8")
+    return path
+
+
+def weights(out: Path) -> dict:
+    return torch.load(out / "final" / "last.ckpt", weights_only=True)["network"]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(
+    tmp_path: Path, collection: Path, recipe_text: str
+) -> None:
+    recipe = written(tmp_path, recipe_text, epochs=3)
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run((), recipe, collection, one)[0] == 0
+    code, told = run(TWO, recipe, collection, two)
+    assert code == 0, told
+    assert told.count("epoch 3 of 3") == 1
+    assert told.count("Bundle:") == 1
+    first, second = weights(one), weights(two)
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=0, atol=1e-4, msg=name)
+    moved = [float((first[n] - v).abs().max()) for n, v in weights(one).items()]
+    assert max(moved) == 0
+    files = [sorted(p.name for p in (out / "final").iterdir()) for out in (one, two)]
+    assert files[0] == files[1]
+
+
+@pytest.mark.slow
+def test_an_error_in_one_process_ends_all_with_one_message(
+    tmp_path: Path, collection: Path, recipe_text: str
+) -> None:
+    recipe = written(tmp_path, recipe_text.replace("folds = 3", "folds = 0"), epochs=2)
+    out = tmp_path / "run"
+    harm = (
+        "import os, sys\n"
+        "from hilum.training import loop\n"
+        "from hilum.errors import RunError\n"
+        "def learn(self, batch):\n"
+        "    raise RunError('The second process fails.')\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    loop._Learning._learn = learn\n"
+        "from hilum.cli import main\n"
+        "main(sys.argv[1:])\n"
+    )
+    script = tmp_path / "failing.py"
+    script.write_text(harm)
+    done = subprocess.run(
+        [sys.executable, *TWO, script, "train", recipe, "--data", collection, "-o", out],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert done.stderr.count("Error: ") - done.stderr.count("ChildFailedError: ") == 1, done.stderr
+    assert "Error: The second process fails." in done.stderr
+    assert "Hilum failed" not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_of_two_processes_goes_on_with_one(
+    tmp_path: Path, collection: Path, recipe_text: str
+) -> None:
+    recipe = written(tmp_path, recipe_text, epochs=3)
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run((), recipe, collection, one)[0] == 0
+    script = tmp_path / "stopping.py"
+    script.write_text(
+        "import sys\n"
+        "from hilum.cli import main, train\n"
+        "asked = 0\n"
+        "def stop(self):\n"
+        "    global asked\n"
+        "    asked += 1\n"
+        "    return 'Enough.' if asked == 8 else ''\n"
+        "train.Stopping.__call__ = stop\n"
+        "main(sys.argv[1:])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, *TWO, script, "train", recipe, "--data", collection, "-o", two],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.stdout.count("Enough. All is kept") == 1, done.stdout + done.stderr
+    code, told = run((), recipe, collection, two)
+    assert code == 0, told
+    for name, value in weights(one).items():
+        torch.testing.assert_close(weights(two)[name], value, rtol=0, atol=1e-4, msg=name)
