@@ -1,4 +1,4 @@
-"""Make the folder that ``lungs`` learns from: drawn chests and radiographs still without masks.
+"""Make the folder that ``lungs`` learns from: drawn chests and radiographs without masks.
 
     python scripts/lungs_data.py RADIOGRAPHS -o runs/lungs-data
 
@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 from hilum.datasets.columns import Columns, read_csv
-from hilum.training.lungs.data import drawn_examples, joined, radiographs, sample
+from hilum.training.lungs.data import decode, draw, sample, write_table
 
 TAKEN = {
     "nih14": {"source": "nih14", "official_split": "train"},
@@ -32,17 +32,15 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=800, help="chests to draw")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    table = given.radiographs / "manifest.csv"
-    tables = [
-        (source, read_csv(table, Columns(image="file", patient="patient_id", where=where)))
-        for source, where in TAKEN.items()
-    ]
-    tables = [(source, sample(rows, given.most, seed=given.seed)) for source, rows in tables]
-    real = radiographs(tables, given.radiographs, given.side, say=print)
-    drawn = drawn_examples(given.drawn, given.side, seed=given.seed)
-    examples = joined(drawn, real)
-    examples.save(given.out)
-    print(f"{len(drawn)} drawn chests, {len(real)} radiographs in {given.out}")
+    examples = list(draw(given.out, given.drawn, given.side, seed=given.seed))
+    for source, where in TAKEN.items():
+        columns = Columns(image="file", patient="patient_id", where=where)
+        table = read_csv(given.radiographs / "manifest.csv", columns)
+        table = sample(table, given.most, seed=given.seed)
+        examples += decode(given.out, source, table, given.radiographs, given.side)
+        print(f"{source}: {len(table)} radiographs")
+    write_table(given.out, examples)
+    print(f"{given.drawn} drawn chests, {len(examples) - given.drawn} radiographs in {given.out}")
 
 
 if __name__ == "__main__":

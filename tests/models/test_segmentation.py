@@ -2,70 +2,70 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
 
+import numpy as np
 import torch
 
 from hilum.errors import RecipeError
-from hilum.models.segmentation import Segmenter, build_encoder, freeze_stages, probabilities
+from hilum.models.backbones import build_backbone
+from hilum.models.segmentation import Segmenter
+from hilum.models.views import freeze_all, head_of, layers_of
 
 pytestmark = pytest.mark.train
 
 
-def small(structures=2, **options):
+def small(structures=("a", "b"), *, name="test_efficientnet", cut=""):
     torch.manual_seed(0)
-    encoder, digest = build_encoder("test_efficientnet", None)
-    assert digest == ""
-    return Segmenter(encoder, structures, width=16, **options)
-
-
-@pytest.mark.parametrize("structures", [1, 3])
-def test_maps_have_half_the_size(structures):
-    network = small(structures).eval()
-    with torch.inference_mode():
-        maps = network(torch.rand(2, 1, 64, 96))
-        assert maps.shape == (2, structures, 32, 48)
-        assert probabilities(maps, (64, 96)).shape == (2, structures, 64, 96)
-    # before it has learnt anything it says background: the head begins at zero with a bias of -1
-    torch.testing.assert_close(maps, torch.full_like(maps, -1.0))
-
-
-def test_later_stages_are_cut_off():
-    less, more = small(stages=2), small(stages=4)
-    assert sum(p.numel() for p in less.parameters()) < sum(p.numel() for p in more.parameters())
-
-
-def test_the_encoders_statistics_stay():
-    network = small().train()
-    norms = [m for m in network.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    assert norms
-    before = [m.running_mean.clone() for m in norms]
-    network(torch.rand(2, 1, 64, 64)).mean().backward()
-    for norm, mean in zip(norms, before, strict=True):
-        torch.testing.assert_close(norm.running_mean, mean)
-
-
-def test_frozen_stages_do_not_learn():
-    network = small()
-    freeze_stages(network, 2)
-    learns = {n for n, p in network.encoder.named_parameters() if p.requires_grad}
-    assert learns
-    assert all(name.startswith(("blocks.2", "blocks.3", "blocks.4")) for name in learns)
-    assert all(p.requires_grad for p in network.smooth.parameters())
+    return Segmenter(build_backbone(name, cut=cut), structures, width=16)
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "message"),
+    ("name", "cut"), [("test_efficientnet", ""), ("test_resnet", "layer2"), ("resnet18", "layer3")]
+)
+def test_maps_have_half_the_size(name, cut):
+    network = small(name=name, cut=cut).eval()
+    with torch.inference_mode():
+        maps = network(torch.rand(2, 1, 64, 96))
+    assert maps.shape == (2, 2, 32, 48)
+    assert torch.equal(maps, torch.full_like(maps, -1.0))  # nothing is learnt yet
+
+
+def test_it_starts_at_the_share_that_structures_cover():
+    network = small().eval()
+    areas = np.array([[0.2, 0.0], [0.4, 0.7]], np.float32)
+    network.start(areas, np.array([[True, True], [True, False]]))
+    with torch.inference_mode():
+        shares = torch.sigmoid(network(torch.rand(1, 1, 32, 32))).mean((0, 2, 3))
+    torch.testing.assert_close(shares, torch.tensor([0.3, 0.001]), atol=1e-5, rtol=0)
+
+
+def test_what_is_cut_off_is_gone():
+    less, more = small(cut="blocks.2"), small()
+    assert sum(p.numel() for p in less.parameters()) < sum(p.numel() for p in more.parameters())
+    assert less.stages == ("blocks.0", "blocks.1")
+
+
+def test_every_parameter_learns_but_for_the_frozen():
+    network = small(cut="blocks.3")
+    freeze_all(network, "blocks.1")
+    torch.nn.init.normal_(network.head.last.weight)
+    network(torch.rand(2, 1, 64, 64)).square().mean().backward()
+    frozen = {n for n, p in network.named_parameters() if not p.requires_grad}
+    assert frozen
+    assert all(n.startswith("backbone.net.") and "blocks.2" not in n for n in frozen)
+    assert all(p.grad is not None for p in network.parameters() if p.requires_grad)
+    grouped = [p for _, some in layers_of(network) for p in some] + head_of(network)
+    learns = [p for p in network.parameters() if p.requires_grad]
+    assert {id(p) for p in learns} <= {id(p) for p in grouped}
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "message"),
     [
-        ("test_efficientnet", {"stages": 9}, "2 to so many can be used"),
-        ("test_vit", {}, "stride of 16|gives no maps"),
-        ("test_efficientnet", {"width": 12}, "a multiple of 8, got 12"),
+        ("test_vit", 16, "gives no maps of its stages"),
+        ("convnext_atto", 16, "begins at a stride of 4"),
+        ("test_efficientnet", 12, "a multiple of 8, got 12"),
     ],
 )
-def test_what_cannot_be_built(name, options, message):
-    encoder, _ = build_encoder(name, None)
+def test_what_cannot_be_built(name, width, message):
     with pytest.raises(RecipeError, match=message):
-        Segmenter(encoder, 2, **options)
-
-
-def test_an_unknown_encoder_lists_near_matches():
-    with pytest.raises(RecipeError, match="did you mean"):
-        build_encoder("mobilenet_edgetpu_10", None)
+        Segmenter(build_backbone(name), ["a"], width=width)

@@ -25,14 +25,15 @@ def test_the_parts_of_a_training_recipe_go_together(name):
     from hilum.models.backbones import build_backbone, freeze
     from hilum.models.weights import backbone_of
     from hilum.training.metrics import Best
+    from hilum.training.segmentation.overlap import METRICS as OF_MASKS
     from hilum.transforms.augmentation import size_after
 
     recipe = load_recipe(recipes.locate(name))
     for task in recipe.task:
         loss = task.loss or recipe.loss or plain_loss(task.kind)
         check_loss(loss, task.kind, len(task.findings or recipe.findings))
-    findings = recipe.findings or ("pneumonia",)
-    assert Best.of(recipe.fit.best, findings)
+    findings = recipe.structures or recipe.findings or ("pneumonia",)
+    assert Best.of(recipe.fit.best, findings, OF_MASKS if recipe.structures else ())
     assert size_after(recipe.augmentation.build(), recipe.input.size) == recipe.input.size
     if recipe.sampling.name == "proportional":
         assert set(recipe.sampling.shares) <= {*findings, "no_finding"}

@@ -74,7 +74,8 @@ def read_folders(
         notes.append(
             f"PATIENTS ARE NOT KNOWN of {_many(unknown, 'image')}: each counts as a patient of its "
             "own, and a split may put pictures of one person on both sides. If file names tell the "
-            r"person, give --patient-pattern, such as '(person\d+)_'."
+            r"person, give --patient-pattern, such as '(person\d+)_' (in a recipe: "
+            "data.patient_pattern)."
         )
     columns = {"class": text([path.parts[depth] for path in kept])}
     if parted:
@@ -127,7 +128,7 @@ def _keys(names: list[str], classes: Mapping[str, str | None]) -> dict[str, str 
         raise LabelError(
             f"{len(unknown)} class folders are named for no finding: {first_few(unknown)}. Say "
             "what they mean with --class NAME=FINDING, such as --class non=no_finding, or leave "
-            "one out with --class NAME=."
+            "one out with --class NAME= (in a recipe: data.classes)."
         )
     idle = sorted(set(classes) - set(names))
     if idle:

@@ -58,6 +58,7 @@ class Material:
         views: pictures of examinations with several views, where rows are those; None else.
         masks: uint8 [images, rows, columns], for a segmentation; None else. The targets are then
             the shares of the pictures that structures cover.
+        lungs: float64 [images, 4], a box around both lungs, where the augmentation needs it.
         labelled: targets and mask, rows that a task cannot learn from left out of the mask.
         said: targets and mask as the table has them.
         notes: what the user must know of the labels.
@@ -76,6 +77,7 @@ class Material:
     place: dict[int, int] = field(default_factory=dict)
     views: Views | None = None
     masks: Masks | None = None
+    lungs: NDArray[np.float64] | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -92,7 +94,7 @@ class Material:
             )
         if self.views is not None:
             return Examinations(self.views, self.labelled, rows, **options)
-        return Rows(self.images, self.labelled, rows, **options)
+        return Rows(self.images, self.labelled, rows, lungs=self.lungs, **options)
 
     def read(self, recipe: Recipe, rows: NDArray[np.int64]) -> Rows:
         """Some rows as the bundle reads them: of several views the first, where there is one."""

@@ -172,6 +172,7 @@ class Rows(Dataset[Item | int]):
         spec: of the input.
         policy: augmentation, for epochs; none for rows that are only measured.
         seed: with the epoch and the row, decides every random number.
+        lungs: float64 [images, 4], a box around both lungs each, for lung-crop; None without.
     """
 
     def __init__(
@@ -183,11 +184,12 @@ class Rows(Dataset[Item | int]):
         spec: Preprocessing,
         policy: Policy | None = None,
         seed: int = 0,
+        lungs: NDArray[np.float64] | None = None,
     ) -> None:
         self.images, self.labelled, self.rows = images, labelled, rows
         self.targets, self.mask = labelled.targets, labelled.mask
         self.patients, self.strata = labelled.patients, labelled.strata
-        self.spec, self.policy, self.seed = spec, policy, seed
+        self.spec, self.policy, self.seed, self.lungs = spec, policy, seed, lungs
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -216,7 +218,8 @@ class Rows(Dataset[Item | int]):
         grey = picture(self.images, image).astype(np.float32) / np.float32(255)
         if self.policy is not None and epoch != PLAIN:
             rng = np.random.default_rng(entropy)
-            grey = augmented(Picture(grey), self.policy, rng).grey
+            lungs = None if self.lungs is None else self.lungs[image]
+            grey = augmented(Picture(grey, lungs=lungs), self.policy, rng).grey
             if grey.shape != self.spec.size:  # a crop shows a part, at the size of the input
                 grey = fit(grey, self.spec.model_copy(update={"fit": "squash"}))[0]
         return torch.from_numpy(normalise(grey, self.spec))

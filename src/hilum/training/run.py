@@ -44,6 +44,7 @@ from hilum.training.estimate import Estimate, estimate
 from hilum.training.gate import refused, share_refused
 from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
+from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import Material, claim, gather
 from hilum.training.networks import (
@@ -181,10 +182,16 @@ def _prepare(
     policy = recipe.augmentation.build()
     size_after(policy, recipe.input.size)
     if needs_lungs(policy):
-        raise RecipeError(
-            "augmentation: lung-crop needs the lungs of every radiograph, which only a preview of "
-            "pictures with lung boxes has; crop them beforehand with `hilum lungs --crop`."
-        )
+        if material.views is not None or material.masks is not None:
+            raise RecipeError(
+                "augmentation: lung-crop goes with tasks on single radiographs; for others crop "
+                "them beforehand with `hilum lungs --crop`."
+            )
+        file = out / "lungs.npy"
+        machine.on_first(lambda: lung_boxes(material.images, file) is None)
+        boxes, whole = lung_boxes(material.images, file)
+        said = f"lung-crop: no lungs on {whole:,} of {len(boxes):,} pictures, which stay whole."
+        material = replace(material, lungs=boxes, notes=(*material.notes, said))
     plan = plan_of(recipe, material, train_rows)
     served = material.served(recipe, train_rows, policy)
     check_sampling(plan, served)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from hilum.models.views import head_of, layers_of
 from hilum.report.preview import Example, preview
 from hilum.training import sampling
 from hilum.training.loop import labels_of
+from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import labels_and_tasks, material_of, split_of
 from hilum.training.networks import begin, plan_of
@@ -24,7 +26,7 @@ from hilum.training.rate_finder import Curve, find_rate
 from hilum.training.recipe import Recipe
 from hilum.training.rows import Item, load_images, picture
 from hilum.training.serving import batches
-from hilum.transforms.augmentation import Picture
+from hilum.transforms.augmentation import Picture, needs_lungs
 
 SHOWN = 6
 """Radiographs of a preview."""
@@ -52,14 +54,19 @@ def draw_preview(recipe: Recipe, *, data: Path, out: Path) -> tuple[str, ...]:
         split = split_of(recipe, table, Path(folder) / "split")
         chosen = _some(table, split.parts["train"], SHOWN, recipe.seed, boxed=True)
         images = load_images(table.rows(chosen), data, recipe.input, Path(folder) / "images")
-        boxes = images.boxes
+        boxes, policy = images.boxes, recipe.augmentation.build()
+        lungs = None
+        if needs_lungs(policy):
+            lungs, _ = lung_boxes(images, Path(folder) / "lungs.npy")
         examples = []
         for at, row in enumerate(chosen.tolist()):
             grey = picture(images, at).astype(np.float32) / np.float32(255)
             drawn = None if boxes is None else boxes.xywh[boxes.row == at]
-            shown = Picture(grey) if drawn is None else Picture(grey, boxes=drawn)
+            shown = Picture(grey, lungs=None if lungs is None else lungs[at])
+            if drawn is not None:
+                shown = replace(shown, boxes=drawn, numbers=np.arange(len(drawn)))
             examples.append(Example(str(table.images[row]), row, shown))
-        return preview(recipe.augmentation.build(), examples, seed=recipe.seed, out=out)
+        return preview(policy, examples, seed=recipe.seed, out=out)
 
 
 def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:

@@ -1,7 +1,10 @@
 import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra train: pip install 'hilum[train]'")
 
 from hilum.phantoms import draw_chest
-from hilum.training.lungs.opacities import paint
+from hilum.training.segmentation.opacities import field, paint
 
 
 def chest():
@@ -28,3 +31,10 @@ def test_lungs_get_whiter_and_nothing_far_from_them_changes():
 def test_no_lungs_no_paint():
     grey, lungs = chest()
     np.testing.assert_array_equal(paint(grey, lungs * 0, np.random.default_rng(0)), grey)
+
+
+def test_a_field_is_smooth_and_bounded():
+    found = field((64, 80), 3, np.random.default_rng(0))
+    assert found.shape == (64, 80)
+    assert np.abs(found).max() <= 1
+    assert np.abs(np.diff(found, axis=0)).max() < 0.2
