@@ -100,7 +100,7 @@ def test_pictures_out_of_hand_are_told(step, fault):
 
 def test_faults_are_named_with_the_radiograph_and_the_epoch():
     done = sheet(Sequential((Multiply(by=0.0),)), [example(2)], seed=0, epochs=1)
-    assert done.concerns[0].startswith("chest-2.png, epoch 0: ")
+    assert done.concerns[0].startswith("chest-2.png, epoch 1: ")
 
 
 @pytest.mark.parametrize(

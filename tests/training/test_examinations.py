@@ -284,7 +284,7 @@ def test_a_run_ends_in_a_bundle_that_reads_the_first_view(tmp_path, collection):
     out_of_fold = lambda split: "out of fold" in split and "all views" not in split  # noqa: E731
     together = lambda split: "out of fold" in split and "all views" in split  # noqa: E731
     # A nodule can be seen in the lateral view alone, a mass in the frontal one.
-    assert auroc(card, "nodule", together) > auroc(card, "nodule", out_of_fold) + 0.15
+    assert auroc(card, "nodule", together) > auroc(card, "nodule", out_of_fold) + 0.08
     assert auroc(card, "mass", out_of_fold) > 0.8
     assert {r.split for r in card.results} >= {"tune", "tune, all views", "test, all views"}
 

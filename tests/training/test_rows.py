@@ -14,9 +14,10 @@ from hilum.domain import LabelTable  # noqa: E402
 from hilum.domain.text import text  # noqa: E402
 from hilum.errors import PackError, RecipeError, RunError  # noqa: E402
 from hilum.imaging import read  # noqa: E402
-from hilum.training import run  # noqa: E402
+from hilum.training.machine import Machine  # noqa: E402
+from hilum.training.material import gather  # noqa: E402
 from hilum.training.recipe import load_recipe  # noqa: E402
-from hilum.training.rows import Rows, load_images  # noqa: E402
+from hilum.training.rows import PLAIN, Labelled, Rows, load_images  # noqa: E402
 from hilum.transforms.preprocess import LONGEST_PX, prepare  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -44,11 +45,12 @@ def test_what_is_learnt_from_is_what_reading_shows(
     collection: Path, table: LabelTable, tmp_path: Path
 ) -> None:
     images = load_images(table, collection, SPEC, tmp_path / "images")
-    rows = Rows(images, *table.targets(), np.arange(72), spec=SPEC)
+    known = Labelled(*table.targets(), table.patients)
+    rows = Rows(images, known, np.arange(72), spec=SPEC)
     for at in (0, 17, 71):
         pixels = read(collection / str(table.images[at]), longest_px=LONGEST_PX).pixels
         wanted, _ = prepare(pixels, SPEC)
-        assert np.abs(rows[at][0].numpy() - wanted).max() <= 2 * 0.5 / 255 + 1e-6
+        assert np.abs(rows[PLAIN, at][0].numpy() - wanted).max() <= 2 * 0.5 / 255 + 1e-6
 
 
 def test_images_are_decoded_once(
@@ -107,7 +109,7 @@ def test_a_recipe_takes_a_pack_for_its_radiographs(
         path = tmp_path / f"{name}.toml"
         path.write_text(recipe, encoding="utf-8")
         (tmp_path / name).mkdir()
-        found.append(run._gather(load_recipe(path), data, tmp_path / name))
+        found.append(gather(load_recipe(path), data, tmp_path / name, Machine.here()))
     one, other = found
     assert one.table.digest() == other.table.digest()
     assert one.split.digest == other.split.digest

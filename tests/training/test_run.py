@@ -49,7 +49,7 @@ def test_from_pictures_to_a_bundle(
 
 def test_a_recipe_without_strata(tmp_path: Path, collection: Path, recipe_text: str) -> None:
     plain = recipe_text.replace('stratum = "road"\nstratum_name = "road"\n', "")
-    plain = plain.replace("epochs = 4", "epochs = 1")
+    plain = plain.replace("epochs = 4", "epochs = 3")
     assert "stratum" not in plain
     recipe = load(tmp_path, plain)
     card = train(recipe, data=collection, weights=tmp_path, out=tmp_path / "run").card
@@ -136,7 +136,7 @@ def test_no_network_sees_a_patient_whom_it_will_judge(
 ) -> None:
     from hilum.training import run
 
-    fit, judge = run.fit_network, run._odds
+    fit, judge = run.fit_network, run.odds_of
     learnt: list[set[int]] = []
     judged: list[set[int]] = []
 
@@ -149,7 +149,7 @@ def test_no_network_sees_a_patient_whom_it_will_judge(
         return judge(under_way, network, rows)
 
     monkeypatch.setattr(run, "fit_network", watched_fit)
-    monkeypatch.setattr(run, "_odds", watched_judge)
+    monkeypatch.setattr(run, "odds_of", watched_judge)
     recipe = load(tmp_path, frozen_recipe_text)
     train(recipe, data=collection, weights=tmp_path, out=tmp_path / "run")
     for seen, held_out in zip(learnt[:3], judged[:3], strict=True):

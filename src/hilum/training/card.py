@@ -157,16 +157,16 @@ def common(
     """What every card says; the arguments are those of :func:`make_card`."""
     table, split = material.table, material.split
     more = "" if recipe.structures else ", calibration, gate"
-    return dict(
-        name=recipe.bundle.name,
-        version=recipe.bundle.version,
-        summary=recipe.bundle.summary,
-        intended_use=recipe.bundle.intended_use,
-        not_for=recipe.bundle.not_for,
-        licence=recipe.bundle.licence,
-        network=words,
-        preprocessing=recipe.input,
-        data=tuple(
+    return {
+        "name": recipe.bundle.name,
+        "version": recipe.bundle.version,
+        "summary": recipe.bundle.summary,
+        "intended_use": recipe.bundle.intended_use,
+        "not_for": recipe.bundle.not_for,
+        "licence": recipe.bundle.licence,
+        "network": words,
+        "preprocessing": recipe.input,
+        "data": tuple(
             TrainingData(
                 name=f"{recipe.data.name}: {part} ({role})",
                 images=material.number_of_images(split.parts[part]),
@@ -180,14 +180,14 @@ def common(
                 ("tune", f"choice of checkpoint{more}"),
             )
         ),
-        start=() if weights is None else (weights,),
-        provenance={
+        "start": () if weights is None else (weights,),
+        "provenance": {
             "recipe": recipe.model_dump_json(),
             **provenance,
             "python": platform.python_version(),
             **{name: version(name) for name in ("hilum", "torch", "timm", "lightning", "onnx")},
         },
-    )
+    }
 
 
 def in_words(recipe: Recipe, network: AnyNetwork, frozen: Sequence[str]) -> str:

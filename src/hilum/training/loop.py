@@ -186,7 +186,7 @@ class _Learning:
         # What a checkpoint holds beside weights.
         self.epoch = self.at = self.step = 0
         self.best: float | None = None
-        self.best_epoch = self.since = 0
+        self.best_loss, self.since = 0.0, 0
         self.sum_loss, self.seconds, self.seen, self.lost = 0.0, 0.0, 0, 0
         self.failed: set[int] = set()
 
@@ -304,22 +304,23 @@ class _Learning:
             )
             train_loss = self.sum_loss / max(1, self.at)
             facts = EpochFacts(
-                epoch, train_loss, judged.loss, judged.odds, judged.targets, judged.mask,
+                epoch + 1, train_loss, judged.loss, judged.odds, judged.targets, judged.mask,
                 dead=self._dead(),
             )  # fmt: skip
             concerns = self.watch.epoch(facts)
             if not np.isfinite(judged.odds).all():
                 self._heed(concerns)
             value = plan.best.value(judged)
-            better = self.best is None or value > self.best
+            # On few tuning rows values tie, at 1 often: then the smaller loss is better.
+            better = self.best is None or (value, -judged.loss) > (self.best, -self.best_loss)
             if better:
-                self.best, self.best_epoch, self.since = value, epoch, 0
+                self.best, self.best_loss, self.since = value, judged.loss, 0
                 self._keep_best(value)
             else:
                 self.since += 1
         self.schedule.epoch_end(value)
         line = {
-            "epoch": epoch,
+            "epoch": epoch + 1,
             "step": self.step,
             "train_loss": train_loss,
             "tune_loss": judged.loss,
@@ -448,7 +449,7 @@ class _Learning:
 
 
 _COUNTERS = (
-    "epoch", "at", "step", "best", "best_epoch", "since", "sum_loss", "seconds", "seen", "lost",
+    "epoch", "at", "step", "best", "best_loss", "since", "sum_loss", "seconds", "seen", "lost",
 )  # fmt: skip
 
 

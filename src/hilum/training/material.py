@@ -35,7 +35,7 @@ from hilum.training.recipe import Recipe
 from hilum.training.rows import Labelled, Rows, load_images
 from hilum.training.segmentation.masks import Labels as Masks
 from hilum.training.segmentation.masks import areas, load_masks, with_masks
-from hilum.training.segmentation.rows import MaskRows
+from hilum.training.segmentation.rows import Drawn, MaskRows
 from hilum.transforms.augmentation import Policy
 
 PARTS = ("train", "tune", "test")
@@ -88,10 +88,8 @@ class Material:
         """Some rows as batches are made of them."""
         options = {"spec": recipe.input, "policy": policy, "seed": recipe.seed}
         if self.masks is not None:
-            opacities = recipe.task[0].opacities
-            return MaskRows(
-                self.images, self.labelled, rows, masks=self.masks, opacities=opacities, **options
-            )
+            drawn = Drawn(self.masks, recipe.task[0].opacities)
+            return MaskRows(self.images, self.labelled, rows, drawn=drawn, **options)
         if self.views is not None:
             return Examinations(self.views, self.labelled, rows, **options)
         return Rows(self.images, self.labelled, rows, lungs=self.lungs, **options)
@@ -192,9 +190,7 @@ def _masked(
     drawn = np.ones(covered.shape, np.bool_)
     split = split or Split.of(table, {"train": np.arange(len(table))})
     known = Labelled(covered, drawn, table.patients)
-    return Material(
-        table, (), split, images, known, (covered, drawn), table.notes, masks=masks
-    )
+    return Material(table, (), split, images, known, (covered, drawn), table.notes, masks=masks)
 
 
 def _masks(recipe: Recipe, table: LabelTable, folder: Path, pack: Pack, cache: Path) -> Masks:
@@ -217,7 +213,9 @@ def _check_structures(recipe: Recipe, material: Material) -> None:
         return
     for part in ("train", "tune"):
         covered = material.labelled.targets[material.split.parts[part]]
-        lacking = [k for k, each in zip(recipe.structures, covered.T, strict=True) if not each.any()]
+        lacking = [
+            k for k, each in zip(recipe.structures, covered.T, strict=True) if not each.any()
+        ]
         if lacking:
             raise LabelError(
                 f"No mask of {part} holds {first_few(lacking)}. Look at the masks' values "
@@ -331,8 +329,9 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
             view=said.view,
             agree=[name for name in (said.split or "split",) if name in table.columns],
         )
-    asked = [(one.kind, one.findings) for one in recipe.task]
-    tasks = tuple(Task(kind, keys or wanted) for kind, keys in asked if kind != "segmentation")
+    tasks = tuple(
+        Task(one.kind, one.findings or wanted) for one in recipe.task if one.kind != "segmentation"
+    )
     return table, tasks
 
 

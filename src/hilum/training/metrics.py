@@ -17,26 +17,32 @@ Each = list[float | None]
 
 
 class AnyJudged(Protocol):
-    """What a network says of the tuning rows: :class:`Judged`, or masks.
-
-    Attributes:
-        findings: names of what is judged, one by one.
-        odds: float32 [rows, numbers], which tell whether all rows are given the same.
-        targets: [rows, findings].
-        mask: bool [rows, findings].
-        loss: of the tuning rows.
-    """
+    """What a network says of the tuning rows: :class:`Judged`, or masks."""
 
     @property
-    def findings(self) -> tuple[str, ...]: ...
+    def findings(self) -> tuple[str, ...]:
+        """Names of what is judged, one by one."""
+        ...
+
     @property
-    def odds(self) -> NDArray[np.float32]: ...
+    def odds(self) -> NDArray[np.float32]:
+        """Numbers that tell whether all rows are given the same, [rows, numbers]."""
+        ...
+
     @property
-    def targets(self) -> NDArray[np.float32]: ...
+    def targets(self) -> NDArray[np.float32]:
+        """Of the reference, [rows, findings]."""
+        ...
+
     @property
-    def mask(self) -> NDArray[np.bool_]: ...
+    def mask(self) -> NDArray[np.bool_]:
+        """Which of them count, [rows, findings]."""
+        ...
+
     @property
-    def loss(self) -> float: ...
+    def loss(self) -> float:
+        """Of the tuning rows."""
+        ...
 
     def each(self, metric: str) -> Each:
         """A metric, one by one; None where it is undefined."""

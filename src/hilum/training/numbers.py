@@ -64,7 +64,8 @@ def calibrate(
         pooled = fit_pooled(logits, targets, mask)
     except EvaluationError as error:
         raise RunError(
-            f"The out-of-fold scores cannot be calibrated, nothing was learnt: {error}"
+            f"The scores cannot be calibrated, for nothing was learnt: {error} More images, more "
+            "epochs, or trained weights to start from."
         ) from error
     found: list[CardFinding] = []
     for at, key in enumerate(keys):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle, load
-from hilum.bundles.card import Result
-from hilum.datasets.columns import Columns, read_csv
 from hilum.datasets.split import folds
 from hilum.domain import Split
 from hilum.errors import LabelError, RecipeError
@@ -24,29 +21,31 @@ from hilum.models.segmentation import Segmenter
 from hilum.models.views import (
     AnyNetwork,
     Classifying,
-    OneView,
-    SeveralViews,
     freeze_all,
     reader_of,
 )
 from hilum.reading.gate import Statistics
 from hilum.report.run.page import write_run_page
 from hilum.training.card import (
-    alone_in_words,
     in_words,
     make_card,
-    measured,
-    measured_together,
-    slopes,
 )
 from hilum.training.environment import keep_environment
 from hilum.training.estimate import Estimate, estimate
-from hilum.training.gate import refused, share_refused
 from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
 from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import Material, claim, gather
+from hilum.training.measuring import (
+    TOGETHER,
+    features_of,
+    gate_of,
+    numbers_of,
+    odds_of,
+    odds_of_all_views,
+    some_of,
+)
 from hilum.training.networks import (
     Begun,
     begin,
@@ -55,13 +54,12 @@ from hilum.training.networks import (
     second_plan,
     with_backbone,
 )
-from hilum.training.numbers import calibrate
 from hilum.training.plan import Setting, never
 from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
-from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
+from hilum.training.rows import Served
 from hilum.training.segmentation.finishing import run_masks
-from hilum.training.serving import outputs_of
+from hilum.training.under_way import Run
 from hilum.training.views import Views, remember
 from hilum.training.watch import before, stopping
 from hilum.transforms.augmentation import concerns, needs_lungs, size_after
@@ -72,48 +70,8 @@ INNER = 8
 HELD_OUT = "held-out.npz"
 """What a fold's network says of the rows that it saw nothing of."""
 
-TOGETHER = "logits_of_all_views"
-"""In what is kept out of fold: log-odds of all views of an examination, where there are several."""
-
 SECOND = "second"
 """Folder of the second stage, inside that of its network."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run under way.
-
-    Attributes:
-        recipe: what to do.
-        out: its folder.
-        data: folder of the data.
-        weights: folder of weights.
-        setting: where it computes, and who is told.
-        material: what it learns from.
-    """
-
-    recipe: Recipe
-    out: Path
-    data: Path
-    weights: Path
-    setting: Setting
-    material: Material
-
-    @property
-    def machine(self) -> Machine:
-        """Where it computes."""
-        return self.setting.machine
-
-    @property
-    def alone(self) -> Run:
-        """The same, computed by this process without the others that have learnt with it."""
-        setting = replace(self.setting, machine=replace(self.machine, alone=True))
-        return replace(self, setting=setting)
-
-    @property
-    def told(self) -> Told:
-        """Who is told what happens."""
-        return self.setting.told
 
 
 def train(
@@ -334,8 +292,8 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
         network, _ = _fitted(run, f"fold-{at}", (np.setdiff1d(rest, tune), tune))
         assert not isinstance(network, Segmenter)
         round_weights(network)
-        odds[held], good[held] = _odds(run, network, held)
-        every[held] = _odds_of_all_views(run, network, held)
+        odds[held], good[held] = odds_of(run, network, held)
+        every[held] = odds_of_all_views(run, network, held)
         run.machine.on_first(partial(_keep_held_out, file, odds[held], good[held], every[held]))
     kept = rows[good[rows]]
     found = {
@@ -363,45 +321,6 @@ def _keep_held_out(
     partial_file.replace(file)
 
 
-def _odds(
-    run: Run, network: Classifying, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Log-odds that the bundle will give, in single precision, and which rows could be read."""
-    found = _given(run, reader_of(network), run.material.read(run.recipe, rows), rows)
-    return found, np.asarray(np.isfinite(found).all(1))
-
-
-def _odds_of_all_views(
-    run: Run, network: Classifying, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Log-odds of all views together; NaN where there is one view, or a row cannot be read."""
-    if not isinstance(network, SeveralViews):
-        return np.full((len(rows), len(network.findings)), np.nan, np.float32)
-    return _given(run, network, run.material.served(run.recipe, rows), rows)
-
-
-def _given(
-    run: Run, network: Classifying | OneView, served: Served, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Log-odds of some rows; NaN for those that are not served or cannot be read."""
-    out = np.full((len(rows), len(network.findings)), np.nan, np.float32)
-    if not len(served):
-        return out
-    network.to(run.machine.fabric.device).eval()
-
-    def odds(*inputs: torch.Tensor) -> torch.Tensor:
-        return network.everything(*inputs).logits
-
-    found, _ = outputs_of(odds, served, _at_once(run), machine=run.machine, exact=True)
-    network.cpu()
-    out[np.isin(rows, served.rows)] = found
-    return out
-
-
-def _at_once(run: Run) -> int:
-    return min(run.recipe.fit.batch, 64)
-
-
 def _shipped(run: Run) -> tuple[Classifying, Begun]:
     parts = run.material.split.parts
     network, begun = _fitted(run, "final", (parts["train"], parts["tune"]))
@@ -421,13 +340,13 @@ def _finish(
 ) -> Bundle:
     """Calibrate, measure, write the bundle and the page."""
     recipe, material = run.recipe, run.material
-    findings, results = _numbers(run, network, held, note)
+    findings, results = numbers_of(run, network, held, note, weights=begun.weights)
     reader = reader_of(network)
     statistics = Statistics.fit(
-        _features(run, reader, material.read(recipe, material.rows)),
+        features_of(run, reader, material.read(recipe, material.rows)),
         np.random.default_rng(recipe.seed),
     )
-    results += _gate(run, reader, statistics)
+    results += gate_of(run, reader, statistics)
     card = make_card(
         recipe,
         material,
@@ -437,88 +356,10 @@ def _finish(
         words=in_words(recipe, network, begun.frozen),
         provenance={"folds_digest": digest} if digest else {},
     )
-    some = _some(material.read(recipe, material.split.parts["tune"]))
+    some = some_of(material.read(recipe, material.split.parts["tune"]))
     bundle = export_bundle(reader, card, statistics.to_bytes(), some, place)
     _page(run)
     return bundle
-
-
-def _numbers(
-    run: Run, network: Classifying, held: dict[str, NDArray], note: str
-) -> tuple[list, list[Result]]:
-    recipe, material = run.recipe, run.material
-    known, keys = material.labelled, material.table.findings
-    parts = material.split.parts
-    tune, good = _odds(run, network, parts["tune"])
-    tuned = parts["tune"][good]
-    if held:
-        rows, odds = held["rows"], held["logits"]
-        fitted_on = f"out-of-fold logits of train and tune, {recipe.folds} folds by patient"
-    else:
-        rows, odds = tuned, tune[good]
-        fitted_on = "logits of tune, whose rows chose the checkpoint too: take it with care"
-    fitted_on += alone_in_words(recipe)
-    findings = calibrate(keys, odds, known.targets[rows], known.mask[rows], fitted_on)
-    results: list[Result] = []
-    if held:
-        split = f"train and tune, out of fold ({recipe.folds} folds by patient)"
-        told = {"split": split, "note": note}
-        results += measured(recipe, material, rows, odds, **told)
-        results += measured_together(recipe, material, rows, held.get(TOGETHER), **told)
-    flatters = "these rows chose its checkpoint and had a part in its calibration, so the number "
-    for part, words in (
-        ("tune", f"the network that ships; {flatters}flatters"),
-        ("test", "the network that ships; these rows were used for nothing else"),
-    ):
-        if part not in parts:
-            continue
-        found, readable = (tune, good) if part == "tune" else _odds(run, network, parts[part])
-        at = parts[part][readable]
-        told = {"split": part, "note": words}
-        results += measured(recipe, material, at, found[readable], **told)
-        results += measured_together(
-            recipe, material, at, _odds_of_all_views(run, network, at), **told
-        )
-        results += slopes(findings, material, at, found[readable], **told)
-    return list(findings), results
-
-
-def _features(run: Run, network: Network | OneView, served: Rows) -> NDArray[np.float32]:
-    device = run.machine.fabric.device
-    network.to(device).eval()
-
-    def features(image: torch.Tensor) -> torch.Tensor:
-        return network.features(network.map(image))
-
-    found, failed = outputs_of(features, served, _at_once(run), machine=run.machine, exact=True)
-    network.cpu()
-    return found[~np.isin(served.rows, failed)]
-
-
-def _gate(run: Run, network: Network | OneView, statistics: Statistics) -> list[Result]:
-    """How often the gate would refuse radiographs of sources that had no part in the training."""
-    results: list[Result] = []
-    recipe = run.recipe
-    for at, where in enumerate(recipe.gate.measured):
-        columns = Columns(image=recipe.data.image, patient=recipe.data.patient, where=where)
-        table = read_csv(run.data / recipe.data.table, columns)
-        images = load_images(table, run.data, recipe.input, run.out / f"gate-{at}")
-        targets, mask = table.targets()
-        served = Rows(
-            images,
-            Labelled(targets, mask, table.patients),
-            np.arange(len(table)),
-            spec=recipe.input,
-        )
-        found = refused(statistics, _features(run, network, served), images)
-        source = ", ".join(f"{column} {value}" for column, value in where.items())
-        results.append(share_refused(found, source))
-    return results
-
-
-def _some(served: Rows) -> NDArray[np.float32]:
-    made = [served[PLAIN, at] for at in range(min(16, len(served)))]
-    return np.stack([item.image.numpy() for item in made if isinstance(item, Item)])
 
 
 def _page(run: Run) -> None:

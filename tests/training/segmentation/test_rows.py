@@ -19,7 +19,7 @@ from hilum.errors import LabelError  # noqa: E402
 from hilum.imaging import encode_png  # noqa: E402
 from hilum.training.rows import PLAIN, Item, Labelled  # noqa: E402
 from hilum.training.segmentation.masks import areas, load_masks, with_masks  # noqa: E402
-from hilum.training.segmentation.rows import MaskRows  # noqa: E402
+from hilum.training.segmentation.rows import Drawn, MaskRows  # noqa: E402
 from hilum.transforms.augmentation import Sequential, Warp  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -86,8 +86,9 @@ def test_masks_move_with_the_picture(place: Path) -> None:
     masks = load_masks(files, place, pack, spec, values=[7], folder_of_cache=place)
     labelled = Labelled(areas(masks, 1), np.ones((2, 1), np.bool_), known.patients)
     warp = Sequential((Warp(rotate_deg=30, zoom=0.3, shift=0.1),))
-    options = {"masks": masks, "spec": spec, "seed": 5}
-    rows = MaskRows(pack, labelled, np.arange(2), policy=warp, **options)
+    rows = MaskRows(
+        pack, labelled, np.arange(2), drawn=Drawn(masks), spec=spec, policy=warp, seed=5
+    )
     plain = rows[PLAIN, 0]
     assert isinstance(plain, Item)
     assert plain.target.shape == (1, 32, 32)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
 
@@ -75,9 +77,7 @@ def test_from_masks_to_a_bundle_that_finds_lungs(
     assert "Dice, mean of structures" in page
     assert "Mean Dice, tune" in page
     assert "AUROC" not in page
-    from rich.console import Console
-
-    console = Console(record=True, width=120, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(record=True, width=120, file=StringIO())
     console.print(summary(run))
     assert "Dice, lung_right" in console.export_text()
     again = train(recipe, data=chests, weights=tmp_path, out=run)
@@ -113,7 +113,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
 
 
 def test_out_of_fold(tmp_path: Path, chests: Path, recipe_text: str) -> None:
-    text = recipe_text.replace("seed = 3", "seed = 3\nfolds = 3").replace("epochs = 4", "epochs = 1")
+    text = recipe_text.replace("seed = 3", "seed = 3\nfolds = 3").replace(
+        "epochs = 4", "epochs = 1"
+    )
     run = tmp_path / "run"
     card = train(load(tmp_path, text), data=chests, weights=tmp_path, out=run).card
     folded = [r for r in card.results if "out of fold (3 folds by patient)" in r.split]

@@ -70,7 +70,7 @@ def test_no_number_at_a_step_asks_where(loss: float) -> None:
     assert watch.step(0.5, 1.0, where=lambda: pytest.fail("asked for nothing")) == []
     (one,) = watch.step(0.5, loss, where=lambda: "weight head.bias")
     assert (
-        one.message == f"The gradient of a step in epoch 0 is {loss}; first in: weight head.bias."
+        one.message == f"The gradient of a step in epoch 1 is {loss}; first in: weight head.bias."
     )
 
 

@@ -97,13 +97,13 @@ def sheet(policy: Policy, examples: Sequence[Example], *, seed: int, epochs: int
             drawn = policy.draw(np.random.default_rng([seed, epoch, example.row]))
             done = apply(plain, drawn)
             wrong = faults(plain, drawn)
-            said += [f"{example.name}, epoch {epoch}: {fault}." for fault in wrong]
+            said += [f"{example.name}, epoch {epoch + 1}: {fault}." for fault in wrong]
             lines = [(line, FAINT) for line in told(drawn)] or [("nothing", FAINT)]
             lines += [(f"! {fault}", RED) for fault in wrong]
             lost = len(plain.boxes) - len(done.boxes)
             lines += [(f"{lost} of {len(plain.boxes)} boxes out of sight", FAINT)] if lost else []
             tiles.append(tile(done, plain, lines))
         rows.append(beside(tiles))
-    names = ["plain", *(f"epoch {epoch}" for epoch in range(epochs))]
+    names = ["plain", *(f"epoch {epoch + 1}" for epoch in range(epochs))]
     head = heading(described(policy), concerns(policy), names)
     return Sheet(np.concatenate([head, *rows]), tuple(said))

@@ -51,7 +51,7 @@ class Concern:
     Attributes:
         network: where.
         code: which.
-        told: epoch, from 0, and what was seen then: when it began, when it grew worse, when it was
+        told: epoch, from 1, and what was seen then: when it began, when it grew worse, when it was
             over.
         advice: what usually helps.
         over: the newest of these says that it is over.

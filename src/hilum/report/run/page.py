@@ -115,7 +115,9 @@ def next_steps(run: Run) -> list[Step]:
             ),
         ]
     bundle = f"./{run.name}"
-    reading = [Step("Read radiographs with it.", f"hilum read RADIOGRAPHS -o out --bundle {bundle}")]
+    reading = [
+        Step("Read radiographs with it.", f"hilum read RADIOGRAPHS -o out --bundle {bundle}")
+    ]
     if run.masks:
         reading = [Step("Look at masks that it draws before anything is measured inside them.")]
         if run.card.structures == ("lung_right", "lung_left"):

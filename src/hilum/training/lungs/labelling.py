@@ -66,9 +66,7 @@ def propose(bundle: Bundle, graph: Graph, pictures: NDArray[np.uint8]) -> NDArra
     return np.mean(views, 0).astype(np.float32)
 
 
-def label(
-    bundle: Bundle, folder: Path, examples: Sequence[Example], *, teaching: bool
-) -> Labelled:
+def label(bundle: Bundle, folder: Path, examples: Sequence[Example], *, teaching: bool) -> Labelled:
     """Give the radiographs of a folder new masks; drawn chests keep theirs.
 
     Args:
@@ -103,9 +101,7 @@ def label(
 def with_drawn(examples: Sequence[Example], share: float) -> tuple[Example, ...]:
     """The same rows, of which only the first of the drawn chests to learn from have masks."""
     rows = [
-        at
-        for at, one in enumerate(examples)
-        if one.source == "phantoms" and one.part == "train"
+        at for at, one in enumerate(examples) if one.source == "phantoms" and one.part == "train"
     ]
     new, kept = list(examples), round(share * len(rows))
     for place, at in enumerate(rows):

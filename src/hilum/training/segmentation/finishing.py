@@ -26,7 +26,7 @@ from hilum.training.segmentation.overlap import METRICS, Overlap
 from hilum.training.serving import answers
 
 if TYPE_CHECKING:
-    from hilum.training.run import Run
+    from hilum.training.under_way import Run
 
 Rows = NDArray[np.int64]
 Fitted = Callable[[str, tuple[Rows, Rows]], tuple[AnyNetwork, Begun]]
@@ -70,9 +70,7 @@ def overlap(run: Run, network: Segmenter, rows: Rows) -> tuple[Overlap, Rows]:
     served = run.material.served(recipe, rows)
     network.to(run.machine.fabric.device).eval()
     ask = partial(objective.answer, network)
-    found, failed = answers(
-        ask, served, min(recipe.fit.batch, 64), machine=run.machine, exact=True
-    )
+    found, failed = answers(ask, served, min(recipe.fit.batch, 64), machine=run.machine, exact=True)
     network.cpu()
     good = ~np.isin(rows, failed)
     return objective.overlap(found[good]), rows[good]
@@ -127,7 +125,7 @@ def _finish(
         results += measured(run, *held, split=split, note=note)
     for part, words in (
         ("tune", "the network that ships; these rows chose its checkpoint"),
-        ("test", "the network that ships; these rows were used for nothing else"),
+        ("test", "the network that ships; this run used these rows for nothing else"),
     ):
         if part in material.split.parts:
             found = overlap(run, network, material.split.parts[part])

@@ -28,7 +28,7 @@ class Overlap:
         return _ratio(2 * self.shared, self.mine + self.theirs)
 
     def iou(self) -> NDArray[np.float64]:
-        """shared / (mine + theirs - shared), likewise."""
+        """Shared / (mine + theirs - shared), likewise."""
         return _ratio(self.shared, self.mine + self.theirs - self.shared)
 
     def rows(self, chosen: NDArray[np.bool_]) -> Overlap:

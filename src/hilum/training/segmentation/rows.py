@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
@@ -19,6 +21,19 @@ from hilum.transforms.augmentation import Picture, Policy, augmented
 from hilum.transforms.preprocess import fit, normalise
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Masks of the pictures of a table.
+
+    Attributes:
+        masks: uint8 [images, rows, columns].
+        opacities: share of the augmented pictures that opacities are painted into.
+    """
+
+    masks: Labels
+    opacities: float = 0.0
+
+
 class MaskRows(Rows):
     """Rows whose target is a mask a structure, moved along with the picture.
 
@@ -27,11 +42,10 @@ class MaskRows(Rows):
         labelled: its targets are the shares that structures cover; an item's are their masks at
             half the input's size, float32 [structures, rows / 2, columns / 2].
         rows: the rows to serve.
-        masks: uint8 [images, rows, columns].
+        drawn: masks of all pictures.
         spec: of the input.
         policy: augmentation, for epochs; none for rows that are only measured.
         seed: with the epoch and the row, decides every random number.
-        opacities: share of the augmented pictures that opacities are painted into.
     """
 
     def __init__(
@@ -40,14 +54,13 @@ class MaskRows(Rows):
         labelled: Labelled,
         rows: NDArray[np.int64],
         *,
-        masks: Labels,
+        drawn: Drawn,
         spec: Preprocessing,
         policy: Policy | None = None,
         seed: int = 0,
-        opacities: float = 0.0,
     ) -> None:
         super().__init__(images, labelled, rows, spec=spec, policy=policy, seed=seed)
-        self.masks, self.opacities = masks, opacities
+        self.drawn = drawn
 
     def __getitem__(self, key: Key) -> Item | int:
         """One row; its number in the table where its picture is damaged or cannot be read."""
@@ -58,19 +71,19 @@ class MaskRows(Rows):
         except (PackError, OSError):
             return row
         structures = self.mask.shape[1]
-        shown = Picture(grey, masks=apart(np.asarray(self.masks[row]), structures))
+        shown = Picture(grey, masks=apart(np.asarray(self.drawn.masks[row]), structures))
         if self.policy is not None and epoch != PLAIN:
             shown = self.changed(shown, self.policy, np.random.default_rng((self.seed, epoch, row)))
         grey = shown.grey
         if grey.shape != self.spec.size:  # a crop shows a part, at the size of the input
             grey = fit(grey, self.spec.model_copy(update={"fit": "squash"}))[0]
-        drawn = torch.from_numpy(self.mask[row].astype(np.float32))
+        there = torch.from_numpy(self.mask[row].astype(np.float32))
         image = torch.from_numpy(normalise(grey, self.spec))
-        return Item(image, halved(shown.masks, self.spec.size), drawn, torch.tensor(row))
+        return Item(image, halved(shown.masks, self.spec.size), there, torch.tensor(row))
 
     def changed(self, shown: Picture, policy: Policy, rng: np.random.Generator) -> Picture:
         """A picture painted upon, where that falls to it, and augmented."""
-        if self.opacities and rng.random() < self.opacities:
+        if self.drawn.opacities and rng.random() < self.drawn.opacities:
             masks = shown.masks.astype(np.float32)
             shown = Picture(paint(shown.grey, masks, rng), masks=shown.masks)
         return augmented(shown, policy, rng)

@@ -75,7 +75,7 @@ class Concern:
         code: what it is; ``docs/watch.md`` explains each.
         message: a sentence with the numbers.
         advice: what usually helps; "" once it is over.
-        since: epoch from 0 since when; None before training.
+        since: epoch from 1 since when; None before training.
         ended: it was told before, and is over.
     """
 

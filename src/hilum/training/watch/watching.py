@@ -46,7 +46,7 @@ class EpochFacts:
     """What an epoch showed.
 
     Attributes:
-        epoch: from 0.
+        epoch: from 1.
         train_loss: mean over the epoch.
         tune_loss: of the same function, on the tuning rows.
         log_odds: float32 [tuning rows, findings], log-odds of each finding.
@@ -80,7 +80,7 @@ class Watch:
 
     def __init__(self, part: Part, tasks: Sequence[Task], *, chance: float | None = None) -> None:
         self.part, self.tasks, self.chance = part, tuple(tasks), _usable(chance)
-        self._epoch = 0
+        self._epoch = 1
         self._first: list[float] = []
         self._recent: list[float] = []
         self._largest, self._gradient = 0.0, -1.0
