@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -95,3 +99,35 @@ def recipe_text() -> str:
 def frozen_recipe_text() -> str:
     """The recipe with the lower half frozen and remembered."""
     return RECIPE.format(freeze="layer1", batch_norm="frozen", views=2, epochs=12)
+
+
+def started(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Python with some arguments, on one thread, in a group of processes of its own."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def finished(
+    process: subprocess.Popen[str], timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
+    """What a process that leads its group has said; the whole group ends with the time.
+
+    torchrun's processes have groups of their own: it ends them when it is asked to end itself, by
+    force after half a minute.
+    """
+    late = False
+    for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 40.0)):
+        try:
+            out, error = process.communicate(timeout=patience)
+            break
+        except subprocess.TimeoutExpired:
+            late = True
+            os.killpg(process.pid, number)
+    else:
+        out, error = process.communicate()
+    if late:
+        raise AssertionError(f"Not done after {timeout:.0f} s:\n{out}{error}")
+    return subprocess.CompletedProcess(process.args, process.returncode, out, error)

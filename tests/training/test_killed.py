@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[tra
 
 from hilum.training.recipe import load_recipe  # noqa: E402
 from hilum.training.run import train  # noqa: E402
+from tests.training.conftest import finished, started  # noqa: E402
 
 pytestmark = [
     pytest.mark.train,
@@ -25,56 +23,77 @@ pytestmark = [
 ]
 
 DYING = """
-import os, signal, sys
+import json, os, random, signal, sys, time
 from pathlib import Path
+import hilum.report.run.terminal, hilum.training.run, hilum.training.trying
+from hilum.cli import main
 
-name, number, after = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "after"
 replace, fsync = Path.replace, os.fsync
+attempts, command = json.loads(sys.argv[1]), sys.argv[2:]
 
-def die(path):
-    global number
-    number -= Path(path).name == name
-    if number == 0:
+def harm(name, number, when):
+    def due(path):
+        nonlocal number
+        number -= Path(path).name == name
+        return number == 0
+
+    def die():
         os.kill(os.getpid(), signal.SIGKILL)
 
-def replaced(self, target):
-    if not after:
-        die(target)
-    found = replace(self, target)
-    if after:
-        die(target)
-    return found
+    def replaced(self, target):
+        now = due(target)
+        if now and when == "during":
+            os.truncate(self, self.stat().st_size // 2)
+        if now and when != "after":
+            die()
+        found = replace(self, target)
+        if now:
+            die()
+        return found
 
-def synced(file):
-    if not isinstance(file, int):
-        file = file.fileno()
-    if name.endswith("jsonl"):
-        die(os.readlink(f"/proc/self/fd/{file}"))
-    return fsync(file)
+    def synced(file):
+        number = file if isinstance(file, int) else file.fileno()
+        if name.endswith("jsonl") and due(os.readlink(f"/proc/self/fd/{number}")):
+            if when == "during":
+                os.ftruncate(number, os.fstat(number).st_size - 20)
+            die()
+        return fsync(file)
 
-Path.replace, os.fsync = replaced, synced
-from hilum.cli import main
-main(sys.argv[4:])
+    Path.replace, os.fsync = replaced, synced
+
+for attempt in attempts:
+    began = time.monotonic()
+    child = os.fork()
+    if not child:
+        if isinstance(attempt, list):
+            harm(*attempt)
+        main(command)
+    if isinstance(attempt, float):
+        time.sleep(attempt)
+        os.kill(child, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print("ended", code, time.monotonic() - began, flush=True)
+    if code != -signal.SIGKILL:
+        break
 """
-"""The command, killed as it puts the n-th file of a name into its place, or right after."""
+"""The command, again and again in processes that have it imported: killed as it puts the n-th file
+of a name into its place, while it does or right after; killed after some seconds; or left alone."""
+
+Attempt = tuple[str, int, str] | float | None
 
 
 def command(*more: str | Path) -> list[str]:
     return [str(one) for one in ("train", *more)]
 
 
-def run(arguments: list[str], *, before: tuple[str, ...] = ("-m", "hilum")) -> int:
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *before, *arguments],
-        env=alone,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in (0, -signal.SIGKILL):
-        raise AssertionError(done.stdout + done.stderr)
-    return done.returncode
+def run(arguments: list[str], *attempts: Attempt) -> list[tuple[int, float]]:
+    """Exit status and seconds of each attempt; the first that is not killed is the last."""
+    done = finished(started("-c", DYING, json.dumps(attempts), *arguments), timeout=240)
+    lines = [line.split() for line in done.stdout.splitlines() if line.startswith("ended ")]
+    assert lines and done.returncode == 0, done.stdout + done.stderr
+    found = [(int(code), float(seconds)) for _, code, seconds in lines]
+    assert {code for code, _ in found} <= {0, -signal.SIGKILL}, done.stdout + done.stderr
+    return found
 
 
 def same(one: Path, other: Path) -> None:
@@ -120,7 +139,7 @@ def test_killed_at_a_checkpoint(tmp_path: Path, collection: Path, recipe_text: s
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     again = command(recipe, "--data", collection, "-o", broken)
     # The fourth is that of the epoch's end, whose line is in the journal by then.
-    assert run(again, before=("-c", DYING, "last.ckpt", "4", "before")) == -signal.SIGKILL
+    assert run(again, ("last.ckpt", 4, "before"))[0][0] == -signal.SIGKILL
     assert (broken / "final" / "last.partial").exists()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -141,56 +160,45 @@ def test_killed_as_each_kind_of_file_is_written(
     text = text.replace("epochs = 12", "epochs = 2").replace("epochs = 4", "epochs = 2")
     recipe = written(tmp_path, text)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run(command(recipe, "--data", collection, "-o", whole)) == 0
-    again = command(recipe, "--data", collection, "-o", broken)
-    moments = [
+    assert run(command(recipe, "--data", collection, "-o", whole), None)[0][0] == 0
+    moments: list[Attempt] = [
         ("recipe.json", 1, "before"),
         ("index.npy", 1, "before"),
         ("pack.json", 1, "after"),
         ("data.json", 1, "before"),
         *([("views.npy", 1, "before"), ("views.npy", 1, "after")] if remembered else []),
         ("last.ckpt", 1, "before"),
+        ("last.ckpt", 1, "during"),
         ("epochs.jsonl", 1, "before"),
+        ("epochs.jsonl", 1, "during"),
+        ("best.ckpt", 1, "during"),
         ("best.ckpt", 1, "after"),
         ("last.ckpt", 5, "after"),
-        ("held-out.npz", 1, "before"),
+        ("held-out.npz", 1, "during"),
         ("held-out.npz", 1, "after"),
-        ("epochs.jsonl", 4, "before"),
+        ("epochs.jsonl", 4, "during"),
         ("run.html", 1, "before"),
     ]
-    killed = [
-        moment
-        for moment in moments
-        if run(again, before=("-c", DYING, *map(str, moment))) == -signal.SIGKILL
-    ]
-    assert len(killed) >= 8, killed
-    if not (broken / "tiny").exists():
-        assert run(again) == 0
+    again = command(recipe, "--data", collection, "-o", broken)
+    found = run(again, *moments, None)
+    assert len(found) == len(moments) + 1, found  # not one was without effect
     same(whole, broken)
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path, collection: Path, recipe_text: str) -> None:
     recipe = written(tmp_path, recipe_text.replace("epochs = 4", "epochs = 2"))
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert run(command(recipe, "--data", collection, "-o", whole)) == 0
-    rng = random.Random(0)
-    again = [sys.executable, "-m", "hilum", *command(recipe, "--data", collection, "-o", broken)]
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    claim, kills, code = broken / "recipe.json", 0, None
-    while code is None:
-        before = claim.stat().st_mtime_ns if claim.exists() else 0
-        with subprocess.Popen(
-            again, env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            # The run begins, once imports are done, by writing this file anew.
-            while kills < 10 and not (claim.exists() and claim.stat().st_mtime_ns != before):
-                time.sleep(0.01)
-            try:
-                code = process.wait(rng.uniform(0.1, 3.0) if kills < 10 else None)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                kills += 1
+    whole = tmp_path / "whole"
+    [(code, seconds)] = run(command(recipe, "--data", collection, "-o", whole), None)
     assert code == 0
-    assert kills >= 3
-    same(whole, broken)
+    kills = 0
+    for at in range(3):
+        rng = random.Random(at)
+        broken = tmp_path / f"broken-{at}"
+        moments = [rng.uniform(0.02, 0.5) * seconds for _ in range(12)]
+        found = run(command(recipe, "--data", collection, "-o", broken), *moments, None)
+        assert found[-1][0] == 0
+        kills += len(found) - 1
+        same(whole, broken)
+    print(f"{kills} kills")
+    assert kills >= 6

@@ -28,7 +28,7 @@ def test_boxes_lie_on_the_drawn_lungs_of_a_squashed_picture(tmp_path: Path) -> N
         for _ in pack.run(1):
             pass
         pack.finish()
-    boxes, whole = lung_boxes(Pack.open(tmp_path / "pack"), tmp_path / "lungs.npy")
+    boxes, whole = lung_boxes(Pack.open(tmp_path / "pack"), tmp_path / "lungs.npz")
     lungs = chest.masks["lung_right"] | chest.masks["lung_left"]
     down, across = (np.flatnonzero(lungs.any(axis)) for axis in (1, 0))
     wanted = np.array([across[0], down[0], np.ptp(across) + 1, np.ptp(down) + 1], np.float64)
@@ -36,5 +36,5 @@ def test_boxes_lie_on_the_drawn_lungs_of_a_squashed_picture(tmp_path: Path) -> N
     assert np.abs(boxes[0] - wanted).max() < 0.08 * 320
     assert whole == 1  # nothing is cut out of a picture without lungs
     assert boxes[1].tolist() == [0, 0, 320, 320]
-    again, _ = lung_boxes(Pack.open(tmp_path / "pack"), tmp_path / "lungs.npy")
+    again, _ = lung_boxes(Pack.open(tmp_path / "pack"), tmp_path / "lungs.npz")
     assert np.array_equal(boxes, again)

@@ -13,10 +13,15 @@ torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[tra
 
 from hilum.errors import RunError  # noqa: E402
 from hilum.training.machine import _processes, first_to_tell, is_first  # noqa: E402
+from tests.training.conftest import finished, started  # noqa: E402
 
 pytestmark = pytest.mark.train
 
-TWO = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0")
+TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+CLOSE = 1e-4
+HILUM = ("-m", "hilum", "train")
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="groups of processes as Unix has them")
 
 
 @pytest.mark.parametrize(
@@ -53,23 +58,18 @@ def test_a_process_by_itself_speaks() -> None:
     assert is_first()
 
 
-def run(before: tuple[str, ...], recipe: Path, data: Path, out: Path) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, *before, "-m", "hilum", "train", recipe, "--data", data, "-o", out],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return finished(started(*arguments))
 
 
-def written(folder: Path, text: str, *, epochs: int) -> Path:
+def written(folder: Path, text: str, *, epochs: int, optimiser: str = "sgd") -> Path:
     path = folder / f"recipe-{epochs}.toml"
     text = text.replace("folds = 3", "folds = 0").replace("epochs = 4", f"epochs = {epochs}")
     text = text.replace('batch_norm = "train"', 'batch_norm = "train"\nnormalisation = "group"')
     text = text.replace("[gate]", "[watch]\nstop = []\n[gate]")  # so few steps teach little
     text = text.replace("average = 0.5", 'average = 0.5\nprecision = "float32"')
-    # Adam divides by the size of a gradient, and so makes rounding in small ones large.
-    text = text.replace('name = "adamw"\nlr = 1e-3', 'name = "sgd"\nlr = 1e-2')
+    if optimiser == "sgd":
+        text = text.replace('name = "adamw"\nlr = 1e-3', 'name = "sgd"\nlr = 1e-2')
     path.write_text(text, "utf-8")
     return path
 
@@ -78,33 +78,43 @@ def weights(out: Path) -> dict:
     return torch.load(out / "final" / "last.ckpt", weights_only=True)["network"]
 
 
+def apart(one: Path, two: Path) -> float:
+    """The largest difference of any weight of two runs."""
+    other = weights(two)
+    found = max(float((other[name] - value).abs().max()) for name, value in weights(one).items())
+    print(f"largest difference: {found:.2e}")
+    return found
+
+
 @pytest.mark.slow
+@unix
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
 def test_two_processes_learn_what_one_learns(
-    tmp_path: Path, collection: Path, recipe_text: str
+    tmp_path: Path, collection: Path, recipe_text: str, name: str
 ) -> None:
-    recipe = written(tmp_path, recipe_text, epochs=3)
+    recipe = written(tmp_path, recipe_text, epochs=2, optimiser=name)
     one, two = tmp_path / "one", tmp_path / "two"
-    assert run((), recipe, collection, one)[0] == 0
-    code, told = run(TWO, recipe, collection, two)
-    assert code == 0, told
-    assert told.count("epoch 3 of 3") == 1
+    alone = run(*HILUM, recipe, "--data", collection, "-o", one)
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    done = run(*TWO, *HILUM, recipe, "--data", collection, "-o", two)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert told.count("epoch 2 of 2") == 1
     assert told.count("Bundle:") == 1
-    first, second = weights(one), weights(two)
-    for name, value in first.items():
-        torch.testing.assert_close(second[name], value, rtol=0, atol=1e-4, msg=name)
-    moved = [float((first[n] - v).abs().max()) for n, v in weights(one).items()]
-    assert max(moved) == 0
+    assert set(weights(one)) == set(weights(two))
+    assert apart(one, two) < CLOSE
     files = [sorted(p.name for p in (out / "final").iterdir()) for out in (one, two)]
     assert files[0] == files[1]
 
 
 @pytest.mark.slow
+@unix
 def test_an_error_in_one_process_ends_all_with_one_message(
     tmp_path: Path, collection: Path, recipe_text: str
 ) -> None:
-    recipe = written(tmp_path, recipe_text.replace("folds = 3", "folds = 0"), epochs=2)
-    out = tmp_path / "run"
-    harm = (
+    recipe = written(tmp_path, recipe_text, epochs=2)
+    script = tmp_path / "failing.py"
+    script.write_text(
         "import os, sys\n"
         "from hilum.training import loop\n"
         "from hilum.errors import RunError\n"
@@ -115,26 +125,22 @@ def test_an_error_in_one_process_ends_all_with_one_message(
         "from hilum.cli import main\n"
         "main(sys.argv[1:])\n"
     )
-    script = tmp_path / "failing.py"
-    script.write_text(harm)
-    done = subprocess.run(
-        [sys.executable, *TWO, script, "train", recipe, "--data", collection, "-o", out],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    done = run(*TWO, script, "train", recipe, "--data", collection, "-o", tmp_path / "run")
     assert done.returncode != 0
-    assert done.stderr.count("Error: ") - done.stderr.count("ChildFailedError: ") == 1, done.stderr
-    assert "Error: The second process fails." in done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert told == ["Error: The second process fails."], done.stderr
     assert "Hilum failed" not in done.stderr
 
 
 @pytest.mark.slow
+@unix
 def test_a_run_of_two_processes_goes_on_with_one(
     tmp_path: Path, collection: Path, recipe_text: str
 ) -> None:
-    recipe = written(tmp_path, recipe_text, epochs=3)
+    recipe = written(tmp_path, recipe_text, epochs=2)
     one, two = tmp_path / "one", tmp_path / "two"
-    assert run((), recipe, collection, one)[0] == 0
+    alone = run(*HILUM, recipe, "--data", collection, "-o", one)
+    assert alone.returncode == 0, alone.stdout + alone.stderr
     script = tmp_path / "stopping.py"
     script.write_text(
         "import sys\n"
@@ -147,13 +153,9 @@ def test_a_run_of_two_processes_goes_on_with_one(
         "train.Stopping.__call__ = stop\n"
         "main(sys.argv[1:])\n"
     )
-    done = subprocess.run(
-        [sys.executable, *TWO, script, "train", recipe, "--data", collection, "-o", two],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    done = run(*TWO, script, "train", recipe, "--data", collection, "-o", two)
     assert done.stdout.count("Enough. All is kept") == 1, done.stdout + done.stderr
-    code, told = run((), recipe, collection, two)
-    assert code == 0, told
-    for name, value in weights(one).items():
-        torch.testing.assert_close(weights(two)[name], value, rtol=0, atol=1e-4, msg=name)
+    assert "goes on from step 8" in " ".join(done.stdout.split())
+    done = run(*HILUM, recipe, "--data", collection, "-o", two)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert apart(one, two) < CLOSE

@@ -21,7 +21,7 @@ def test_a_recipe_is_read(tmp_path: Path, recipe_text: str) -> None:
 
 def test_all_faults_come_at_once_with_near_matches(tmp_path: Path, recipe_text: str) -> None:
     text = recipe_text.replace("epochs = 4", "epoch = 4\nbatch_size = 4").replace("seed = 3", "")
-    text = text.replace("64, 64", "8, 64").replace('lr = 1e-3', 'lr = 1e-3\nmomentum = 0.9')
+    text = text.replace("64, 64", "8, 64").replace("lr = 1e-3", "lr = 1e-3\nmomentum = 0.9")
     text = text.replace('do = "warp"', 'do = "warp"\nrotate = 3').replace('"nodule"', '"nodul"')
     with pytest.raises(RecipeError) as caught:
         load_recipe(write(tmp_path, text))

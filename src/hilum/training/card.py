@@ -156,7 +156,9 @@ def common(
 ) -> dict[str, Any]:
     """What every card says; the arguments are those of :func:`make_card`."""
     table, split = material.table, material.split
-    more = "" if recipe.structures else ", calibration, gate"
+    gate = "" if recipe.structures else ", gate"
+    folded = ", choice of checkpoint and calibration out of fold" if recipe.folds else ""
+    tuned = "" if recipe.structures else ", calibration"
     return {
         "name": recipe.bundle.name,
         "version": recipe.bundle.version,
@@ -176,8 +178,8 @@ def common(
                 split_digest=split.digest,
             )
             for part, role in (
-                ("train", f"weights{more}"),
-                ("tune", f"choice of checkpoint{more}"),
+                ("train", f"weights{folded}{gate}"),
+                ("tune", f"choice of checkpoint{tuned}{gate}"),
             )
         ),
         "start": () if weights is None else (weights,),

@@ -430,11 +430,7 @@ class _Learning:
     # Small parts.
 
     def _to_training(self) -> None:
-        self.network.train()
-        if self.plan.model.batch_norm == "frozen":
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        to_training(self.network, self.plan.model)
 
     def _thaw(self, epoch: int | None = None) -> None:
         """Freeze what the recipe freezes in an epoch."""
@@ -451,6 +447,15 @@ class _Learning:
 _COUNTERS = (
     "epoch", "at", "step", "best", "best_loss", "since", "sum_loss", "seconds", "seen", "lost",
 )  # fmt: skip
+
+
+def to_training(network: nn.Module, model: Model) -> None:
+    """Put a network into training mode; batch normalisation that is frozen stays out of it."""
+    network.train()
+    if model.batch_norm == "frozen":
+        for module in network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 def labels_of(served: Served, findings: Sequence[str]) -> Labels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -25,21 +26,24 @@ def lung_boxes(images: Pack, cache: Path) -> tuple[Boxes, int]:
 
     Args:
         images: of the run.
-        cache: .npy file to keep the boxes in; read when it is of these pictures.
+        cache: .npz file to keep the boxes in; read when it is of these pictures.
 
     Returns:
         float64 [pictures, 4]: left, top, width, height in pixels; the whole picture where the lungs
         were not found or not believed. And on how many that is so.
     """
+    names = hashlib.sha256("\n".join(images.names).encode()).hexdigest()
     if cache.exists():
-        boxes = np.load(cache)
-        if len(boxes) == len(images):
-            return boxes, _whole(images, boxes)
+        with np.load(cache) as kept:
+            if str(kept["names"]) == names:
+                return kept["boxes"], _whole(images, kept["boxes"])
     reader = LungReader.of("lungs")
     boxes = np.zeros((len(images), 4))
     for row in track(range(len(images)), "lungs", transient=True):
         boxes[row] = _box(reader, images[row], images.to_source(row))
-    np.save(cache, boxes)
+    partial = cache.with_name(f"partial-{cache.name}")
+    np.savez(partial, boxes=boxes, names=names)
+    partial.replace(cache)
     return boxes, _whole(images, boxes)
 
 

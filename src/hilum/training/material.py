@@ -19,7 +19,7 @@ from hilum.datasets.saved_split import How, load_split, save_split
 from hilum.datasets.split import by_column, divide
 from hilum.datasets.table import load
 from hilum.domain import LabelTable, Split, State
-from hilum.domain.text import coded, first_few
+from hilum.domain.text import coded, first_few, text
 from hilum.errors import LabelError, RunError
 from hilum.models.outputs import settle
 from hilum.models.tasks import Task
@@ -336,12 +336,11 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
 
 
 def _with_no_finding(table: LabelTable) -> LabelTable:
-    """A table with a column more: nothing is present or uncertain, and something is absent."""
+    """A table with a column more: everything else is absent; it is open where something is."""
     found = table.states[:, [key != "normal" for key in table.findings]]
     present = (found == State.PRESENT).any(1)
-    clear = np.isin(found, (State.ABSENT, State.UNMENTIONED)).all(1)
-    said = clear & (found == State.ABSENT).any(1)
-    own = np.select([present, said], [State.ABSENT, State.PRESENT], State.UNMENTIONED)
+    clear = (found == State.ABSENT).all(1)
+    own = np.select([present, clear], [State.ABSENT, State.PRESENT], State.UNMENTIONED)
     states = np.column_stack([table.states, own.astype(np.uint8)])
     return replace(table, findings=(*table.findings, "no_finding"), states=states)
 
@@ -364,19 +363,29 @@ def split_of(recipe: Recipe, table: LabelTable, folder: Path) -> Split:
     """
     said = recipe.data
     column = "part" if said.image and said.split else said.split
-    if not column and "split" in table.columns:
-        named = set(np.unique(table.columns["split"]).tolist())
-        if {"train", "tune"} <= named:
-            parts = {part: part for part in PARTS if part in named}
-            return by_column(table, "split", parts)
+    named = set(np.unique(table.columns.get("split", text([]))).tolist()) - {""}
+    if not column and {"train", "tune"} <= named:
+        return by_column(table, "split", {part: part for part in PARTS if part in named})
+    if not column and named and "train" not in named:
+        raise LabelError(
+            f"The table's split names {first_few(sorted(named))} and no train; say which column "
+            "and values are meant (data.split, data.train, data.tune)."
+        )
     if column:
         parts = {"train": said.train, "tune": said.tune}
         return by_column(table, column, parts | ({"test": said.test} if said.test else {}))
     if (folder / "split.json").exists():
         return load_split(folder, table)
-    shares: dict[str, float] = dict(zip(PARTS, said.shares, strict=True))
     rng = np.random.default_rng(said.split_seed)
-    split = divide(table, shares, rng)
+    shares: dict[str, float] = dict(zip(PARTS, said.shares, strict=True))
+    if named:  # what a publisher keeps for the test stays the test
+        column_split = table.columns["split"]
+        del shares["test"]
+        drawn = divide(table, shares, rng, rows=np.flatnonzero(column_split == "train"))
+        rest = {"test": np.flatnonzero(column_split == "test")} if "test" in named else {}
+        split = Split.of(table, {**drawn.parts, **rest})
+    else:
+        split = divide(table, shares, rng)
     how = How("shares", {"shares": shares, "seed": said.split_seed}, "not searched")
     save_split(split, table, how, folder)
     return split

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from hilum.bundles.card import CardFinding, Result, StartingWeights
 from hilum.datasets.columns import Columns, read_csv
+from hilum.domain import LabelTable
+from hilum.errors import RecipeError
 from hilum.models.network import Network
 from hilum.models.views import Classifying, OneView, SeveralViews, reader_of
 from hilum.reading.gate import Statistics
 from hilum.training.card import alone_in_words, measured, measured_together, slopes
 from hilum.training.gate import refused, share_refused
 from hilum.training.numbers import calibrate
+from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
 from hilum.training.serving import outputs_of
 from hilum.training.under_way import Run
@@ -79,7 +85,7 @@ def numbers_of(
         weights: what they all began with; where others trained those, the numbers say so.
     """
     recipe, material = run.recipe, run.material
-    began = _began_in_words(weights)
+    began = began_in_words(recipe, weights)
     known, keys = material.labelled, material.table.findings
     parts = material.split.parts
     tune, good = odds_of(run, network, parts["tune"])
@@ -91,7 +97,9 @@ def numbers_of(
         rows, odds = tuned, tune[good]
         fitted_on = "logits of tune, whose rows chose the checkpoint too: take it with care"
     fitted_on += alone_in_words(recipe)
-    findings = calibrate(keys, odds, known.targets[rows], known.mask[rows], fitted_on)
+    findings = calibrate(
+        keys, odds, known.targets[rows], known.mask[rows], fitted_on, known.patients[rows]
+    )
     results: list[Result] = []
     if held:
         split = f"train and tune, out of fold ({recipe.folds} folds by patient)"
@@ -116,15 +124,22 @@ def numbers_of(
     return list(findings), results
 
 
-def _began_in_words(weights: StartingWeights | None) -> str:
+LEARNT = ("bundle:", "run:", "torchxrayvision:")
+"""Sources of weights that radiographs were learnt with."""
+
+
+def began_in_words(recipe: Recipe, weights: StartingWeights | None) -> str:
     """That the start may know rows that the run kept away; "" where it learnt no radiographs."""
-    if weights is None or not weights.name.startswith(("bundle", "run")):
+    learnt = recipe.model.weights.startswith(LEARNT) or bool(recipe.model.weights_origin)
+    if weights is None or not learnt:
         return ""
     return f"; all networks began with {weights.name}, and what that learnt from is not kept away"
 
 
-def features_of(run: Run, network: Network | OneView, served: Rows) -> NDArray[np.float32]:
-    """Features [rows, width] that the gate measures, of the rows that can be read."""
+def features_of(
+    run: Run, network: Network | OneView, served: Rows
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Features [rows, width] that the gate measures, and the rows, which could be read."""
     device = run.machine.fabric.device
     network.to(device).eval()
 
@@ -133,7 +148,42 @@ def features_of(run: Run, network: Network | OneView, served: Rows) -> NDArray[n
 
     found, failed = outputs_of(features, served, _at_once(run), machine=run.machine, exact=True)
     network.cpu()
-    return found[~np.isin(served.rows, failed)]
+    good = ~np.isin(served.rows, failed)
+    return found[good], served.rows[good]
+
+
+def gate_table(recipe: Recipe, data: Path, where: Mapping[str, str]) -> LabelTable:
+    """The rows of a source on which the gate is measured.
+
+    Raises:
+        LabelError: there are none.
+    """
+    columns = Columns(image=recipe.data.image, patient=recipe.data.patient, where=where)
+    return read_csv(data / recipe.data.table, columns)
+
+
+def check_gate(recipe: Recipe, data: Path, learnt: LabelTable) -> None:
+    """See that no source of ``gate.measured`` has a part in the training.
+
+    Args:
+        recipe: of the run.
+        data: its folder.
+        learnt: the rows that networks learn from, or are chosen by.
+
+    Raises:
+        RecipeError: a patient or an image of it has, or the table is not named in the recipe.
+    """
+    if recipe.gate.measured and not recipe.data.image:
+        raise RecipeError("gate.measured needs a table whose columns the recipe names (data.image)")
+    for where in recipe.gate.measured:
+        table = gate_table(recipe, data, where)
+        shared = np.isin(table.patients, learnt.patients) | np.isin(table.images, learnt.images)
+        if shared.any():
+            raise RecipeError(
+                f"gate.measured {dict(where)}: {int(shared.sum()):,} of {len(table):,} images are "
+                "of patients that the run learns from; how often the gate refuses them says "
+                "nothing of a new source."
+            )
 
 
 def gate_of(run: Run, network: Network | OneView, statistics: Statistics) -> list[Result]:
@@ -141,8 +191,7 @@ def gate_of(run: Run, network: Network | OneView, statistics: Statistics) -> lis
     results: list[Result] = []
     recipe = run.recipe
     for at, where in enumerate(recipe.gate.measured):
-        columns = Columns(image=recipe.data.image, patient=recipe.data.patient, where=where)
-        table = read_csv(run.data / recipe.data.table, columns)
+        table = gate_table(run.recipe, run.data, where)
         images = load_images(table, run.data, recipe.input, run.out / f"gate-{at}")
         targets, mask = table.targets()
         served = Rows(
@@ -151,7 +200,8 @@ def gate_of(run: Run, network: Network | OneView, statistics: Statistics) -> lis
             np.arange(len(table)),
             spec=recipe.input,
         )
-        found = refused(statistics, features_of(run, network, served), images)
+        features, readable = features_of(run, network, served)
+        found = refused(statistics, features, [images[at] for at in readable.tolist()])
         source = ", ".join(f"{column} {value}" for column, value in where.items())
         results.append(share_refused(found, source))
     return results

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.bundles.card import Calibration, CardFinding, OperatingPoint, Result
+from hilum.domain.text import Text
 from hilum.errors import EvaluationError, RecipeError, RunError
 from hilum.evaluation import (
     Measure,
@@ -21,7 +22,7 @@ from hilum.evaluation import (
 )
 
 TRUSTED = 30
-"""Positives from which a calibration of a finding's own is fitted and trusted."""
+"""Patients with a finding from which a calibration of a finding's own is fitted and trusted."""
 
 SPECIFICITY = 0.9
 """At the operating point. With fourteen findings, the point that weighs sensitivity and specificity
@@ -40,11 +41,13 @@ def calibrate(
     targets: NDArray[np.float32],
     mask: NDArray[np.bool_],
     fitted_on: str,
+    patients: Text | None = None,
 ) -> tuple[CardFinding, ...]:
     """A calibration and an operating point a finding.
 
-    A finding with at least 30 positives gets a Platt calibration of its own. One with fewer gets
-    the slope that all findings share and an intercept of its own, and is marked as not trusted.
+    A finding that at least 30 patients have gets a Platt calibration of its own. One with fewer
+    gets the slope that all findings share and an intercept of its own, and is marked as not
+    trusted.
 
     Args:
         keys: of the findings.
@@ -52,6 +55,8 @@ def calibrate(
         targets: 0 or 1, the same shape.
         mask: which cells count.
         fitted_on: in words: which rows.
+        patients: one an image; a calibration is trusted where so many of them, not of their
+            images, have the finding. None where images are independent.
 
     Returns:
         The card's findings, in the order of ``keys``.
@@ -72,7 +77,7 @@ def calibrate(
         rows = mask[:, at]
         reference, scores = targets[rows, at], logits[rows, at]
         fitted, trusted = pooled[at], False
-        if min(fitted.positives, fitted.negatives) >= TRUSTED:
+        if min(_independent(reference, patients, rows)) >= TRUSTED:
             try:
                 fitted, trusted = fit_platt(scores, reference), True
             except EvaluationError:
@@ -101,6 +106,16 @@ def calibrate(
             )
         )
     return tuple(found)
+
+
+def _independent(
+    reference: NDArray[np.float32], patients: Text | None, rows: NDArray[np.bool_]
+) -> tuple[int, int]:
+    """Patients with the finding, and without; images where patients are not told."""
+    if patients is None:
+        return int((reference > 0).sum()), int((reference <= 0).sum())
+    some = patients[rows]
+    return len(set(some[reference > 0])), len(set(some[reference <= 0]))
 
 
 def measure(

@@ -39,6 +39,7 @@ from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import Material, claim, gather
 from hilum.training.measuring import (
     TOGETHER,
+    check_gate,
     features_of,
     gate_of,
     numbers_of,
@@ -109,7 +110,7 @@ def train(
     material = gather(recipe, data, out, machine)
     if place.exists():  # done by an earlier run of the same recipe on the same data
         return load(place)
-    setting, material = _prepare(recipe, out, weights, machine, material)
+    setting, material = _prepare(recipe, out, (data, weights), machine, material)
     run = Run(recipe, out, data, weights, replace(setting, stop=stop), material)
     with run.told:
         if recipe.structures:
@@ -132,9 +133,10 @@ def names_of(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _prepare(
-    recipe: Recipe, out: Path, weights: Path, machine: Machine, material: Material
+    recipe: Recipe, out: Path, folders: tuple[Path, Path], machine: Machine, material: Material
 ) -> tuple[Setting, Material]:
     """See that everything can be done before the first step, and say what it will take."""
+    data, weights = folders
     begun = begin(recipe, material.tasks, weights)
     train_rows = material.split.parts["train"]
     policy = recipe.augmentation.build()
@@ -145,13 +147,16 @@ def _prepare(
                 "augmentation: lung-crop goes with tasks on single radiographs; for others crop "
                 "them beforehand with `hilum lungs --crop`."
             )
-        file = out / "lungs.npy"
+        file = out / "lungs.npz"
         machine.on_first(lambda: lung_boxes(material.images, file) is None)
         boxes, whole = lung_boxes(material.images, file)
         said = f"lung-crop: no lungs on {whole:,} of {len(boxes):,} pictures, which stay whole."
         material = replace(material, lungs=boxes, notes=(*material.notes, said))
     plan = plan_of(recipe, material, train_rows)
     served = material.served(recipe, train_rows, policy)
+    check_gate(recipe, data, material.table.rows(material.rows))
+    start = begun.weights.model_dump_json(indent=1) if begun.weights else "from scratch"
+    machine.on_first(lambda: claim(out / "start.json", start, "other starting weights"))
     check_sampling(plan, served)
     if recipe.second_stage:
         check_sampling(second_plan(recipe, plan), served)
@@ -164,6 +169,11 @@ def _prepare(
         rows=len(material.rows),
     )
     told = Told(names_of(recipe), expected.steps, quiet=not machine.first)
+    if recipe.model.batch_norm == "frozen" and not recipe.model.weights:
+        told.note(
+            'model.batch_norm = "frozen" without weights keeps statistics that nobody measured: '
+            'mean 0 and variance 1. Take "train", or another normalisation.'
+        )
     for note in (*material.notes, without_tensorboard(), *concerns(recipe.augmentation.build())):
         if note:
             told.note(note)
@@ -307,8 +317,8 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
         found[TOGETHER] = every[kept]
     run.machine.on_first(lambda: np.savez(run.out / "out-of-fold.npz", **found))
     note = (
-        f"each image judged by a network that saw nothing of its patient; the logits of "
-        f"{recipe.folds} networks pooled; 1 seed"
+        "each image judged by a network that saw nothing of its patient in this run; the logits "
+        f"of {recipe.folds} networks pooled; 1 seed"
     )
     return found, note, outer.digest
 
@@ -343,7 +353,7 @@ def _finish(
     findings, results = numbers_of(run, network, held, note, weights=begun.weights)
     reader = reader_of(network)
     statistics = Statistics.fit(
-        features_of(run, reader, material.read(recipe, material.rows)),
+        features_of(run, reader, material.read(recipe, material.rows))[0],
         np.random.default_rng(recipe.seed),
     )
     results += gate_of(run, reader, statistics)

@@ -16,7 +16,7 @@ from hilum.domain import LabelTable
 from hilum.models.views import head_of, layers_of
 from hilum.report.preview import Example, preview
 from hilum.training import sampling
-from hilum.training.loop import labels_of
+from hilum.training.loop import labels_of, to_training
 from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import labels_and_tasks, material_of, split_of
@@ -57,7 +57,7 @@ def draw_preview(recipe: Recipe, *, data: Path, out: Path) -> tuple[str, ...]:
         boxes, policy = images.boxes, recipe.augmentation.build()
         lungs = None
         if needs_lungs(policy):
-            lungs, _ = lung_boxes(images, Path(folder) / "lungs.npy")
+            lungs, _ = lung_boxes(images, Path(folder) / "lungs.npz")
         examples = []
         for at, row in enumerate(chosen.tolist()):
             grey = picture(images, at).astype(np.float32) / np.float32(255)
@@ -72,7 +72,8 @@ def draw_preview(recipe: Recipe, *, data: Path, out: Path) -> tuple[str, ...]:
 def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:
     """Look for a learning rate: train a little while it rises (Smith 2017).
 
-    The rate of the backbone is swept, and the head's with it, in the recipe's proportion.
+    The rate of the backbone's last layer is swept, and all others with it, in the recipe's
+    proportion; without mixup.
 
     Args:
         recipe: of the run; nothing of the sweep is kept.
@@ -96,9 +97,8 @@ def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:
         served = material.served(recipe, every, recipe.augmentation.build())
         network.start(material.labelled.targets, material.labelled.mask)
         network.to(machine.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        network.train()
-        bodies = [("", [p for _, some in layers_of(network) for p in some])]
-        optimiser = build_optimiser(plan.optimiser, bodies, head_of(network))
+        to_training(network, recipe.model)
+        optimiser = build_optimiser(plan.optimiser, layers_of(network), head_of(network))
         tops = [group["lr"] / plan.optimiser.lr for group in optimiser.param_groups]
 
         def endless() -> Iterator[Item]:

@@ -93,6 +93,11 @@ def _fill(
         if items is not None:
             image = items.image.to(device).contiguous(memory_format=torch.channels_last)
             kept[good] = network.upto(image, cut).cpu().numpy()
+            if np.isinf(kept[good]).any():
+                raise RecipeError(
+                    f"What the backbone gives at {cut!r} goes beyond half precision and cannot be "
+                    "remembered; freeze up to another module, or set fit.views = 0."
+                )
 
 
 class Views(Dataset[Item | int]):

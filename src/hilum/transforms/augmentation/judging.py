@@ -25,6 +25,12 @@ ON_ITS_HEAD = (
 )
 
 
+CROPPED = (
+    "augmentation crops every radiograph of the training to the lungs, and reading shows whole "
+    "ones: put lung-crop under sometimes, or crop all radiographs beforehand (hilum lungs --crop)."
+)
+
+
 def steps_of(policy: Augmentation) -> tuple[Step, ...]:
     """All steps that may be applied, however deep they are nested."""
     if isinstance(policy, Sequential | SomeOf | OneOf | Sometimes):
@@ -35,7 +41,15 @@ def steps_of(policy: Augmentation) -> tuple[Step, ...]:
 def concerns(policy: Policy) -> tuple[str, ...]:
     """What a person should know who uses a policy; a sentence each."""
     flips = any(isinstance(step, FlipUpDown) for step in steps_of(policy))
-    return (*((MIRRORS,) if policy.mirrors else ()), *((ON_ITS_HEAD,) if flips else ()))
+    said = [MIRRORS] if policy.mirrors else []
+    said += [ON_ITS_HEAD] if flips else []
+    return (*said, CROPPED) if _always_crops(policy) else tuple(said)
+
+
+def _always_crops(policy: Augmentation) -> bool:
+    if isinstance(policy, Sequential):
+        return any(_always_crops(step) for step in policy.steps)
+    return isinstance(policy, LungCrop)
 
 
 def needs_lungs(policy: Policy) -> bool:
