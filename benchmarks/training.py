@@ -166,7 +166,8 @@ def _images(source: Path, data: Path) -> str:
         else:
             grey = 255 * draw_chest(rng, size=(512, 512)).pixels
             cv2.imwrite(str(file), grey.astype(np.uint8))
-        rows.append([file.relative_to(data).as_posix(), "Mass" if at % 2 == 0 else "No Finding", part])
+        named = "Mass" if at % 2 == 0 else "No Finding"
+        rows.append([file.relative_to(data).as_posix(), named, part])
     with (data / "labels.csv").open("w", newline="") as out:
         csv.writer(out).writerows([["file", "labels", "part"], *rows])
     return "Real radiographs." if found else "Drawn radiographs."

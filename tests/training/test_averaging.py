@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from hilum.errors import RunError
+from hilum.models.backbones import build_backbone, freeze
 from hilum.training.averaging import Average, renew_statistics
 
 
@@ -141,3 +142,17 @@ def test_nothing_to_measure_and_nothing_to_measure_with():
     assert renew_statistics(nn.Linear(2, 2), []) == 0
     with pytest.raises(RunError, match="without images"):
         renew_statistics(made(), [])
+
+
+def test_statistics_of_a_frozen_part_stay():
+    network = build_backbone("test_resnet")
+    frozen = set(freeze(network, "layer1"))
+    was = {name: value.clone() for name, value in network.net.named_buffers()}
+    assert renew_statistics(network, [torch.randn(4, 1, 64, 64) + 2]) > 0
+    means = {name: value for name, value in network.net.named_buffers() if "running_mean" in name}
+    moved = {name for name, value in means.items() if not torch.equal(value, was[name])}
+    held = {name for name in means if name.replace("running_mean", "weight") in frozen}
+    assert held
+    assert moved == set(means) - held
+    freeze(network, "all")
+    assert renew_statistics(network, []) == 0

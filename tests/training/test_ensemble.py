@@ -184,6 +184,7 @@ def test_one_network_a_finding(runs: Path, tmp_path: Path, monkeypatch: pytest.M
         assert np.abs(found[:, at] - odds(alone)[:, 0]).max() < 1e-4
         of_tune = value(made.card, "AUROC", "tune", name)
         assert of_tune == pytest.approx(value(alone.card, "AUROC", "tune", name), abs=1e-6)
+    assert all("began with start.safetensors" in row.note for row in made.card.results)
     assert any("tuning rows calibrate" in line for line in told)
     assert "take it with care" in made.card.findings[0].calibration.fitted_on
     assert not any("best member" in row.metric for row in made.card.results)
@@ -237,6 +238,38 @@ def test_the_mean_of_weights(
     assert "recipe" in card.provenance  # one network, which others can begin with
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "held"),
+    [
+        ({"freeze": "layer1"}, {"freeze": "all"}, "layer1"),
+        ({"freeze": "all", "unfreeze": [{"epoch": 1, "upto": "layer1"}]}, {"freeze": "all"},
+         "layer1"),
+        ({"freeze": "layer1", "unfreeze": [{"epoch": 9}]}, {"freeze": "layer1"}, "layer1"),
+        ({"freeze": "layer1"}, {}, ""),
+    ],
+)  # fmt: skip
+def test_statistics_of_what_was_frozen_are_not_measured_anew(
+    runs: Path, tmp_path: Path, one: dict[str, object], other: dict[str, object], held: str
+) -> None:
+    for name, change in (("a", one), ("b", other)):
+        shutil.copytree(runs / name, tmp_path / name)
+        for key, value in change.items():
+            said(tmp_path / name, "model", key, value=value)
+    each = [read_member(tmp_path / name, None) for name in "ab"]
+    rows = each[0].material.split.parts["train"]
+    found = dict(judge.averaged(each, ["final", "final"], rows).named_buffers())
+    states = [network_of(member, "final").state_dict() for member in each]
+    stay = {
+        name
+        for name, value in found.items()
+        if name.endswith("running_mean")
+        and torch.allclose(value, torch.stack([s[name] for s in states]).mean(0), atol=1e-6)
+    }
+    every = {name.removeprefix("backbone.net.") for name in found if name.endswith("_mean")}
+    expected = {n for n in every if held and n.split(".")[0] in {"bn1", "conv1", "stem", "layer1"}}
+    assert {name.removeprefix("backbone.net.") for name in stay} == expected
+
+
 def test_folds_of_a_run_are_measured_on_its_test_alone(
     runs: Path, tmp_path: Path, exported: list[tuple[Classifier, Card]]
 ) -> None:
@@ -254,6 +287,74 @@ def test_folds_of_a_run_are_measured_on_its_test_alone(
     assert single == pytest.approx(value(alone.card, "AUROC", "train and tune"), abs=1e-6)
     assert not any(f.calibration.trusted for f in card.findings)
     assert all("weights, choice of checkpoint" in part.name for part in card.data)
+    began = "all networks began with start.safetensors, and what that learnt from is not kept away"
+    assert all(began in r.note for r in card.results if "best member" not in r.metric)
+
+
+# Runs without folds that divide train and tune each in a way of its own.
+
+
+def divided(runs: Path, folder: Path, tune: Callable[[int], bool]) -> list[Path]:
+    """The run of one finding, and a copy of it whose tune part is told otherwise."""
+    for name in ("one", "two"):
+        shutil.copytree(runs / "mass", folder / name)
+    run = folder / "two"
+
+    def change(rows: list[dict[str, str]]) -> None:
+        for at, row in enumerate(rows[:60]):
+            row["part"] = "tune" if tune(at) else "train"
+
+    labels(run, change)
+    split_again(run)
+    return [folder / "one", run]
+
+
+def split_again(run: Path) -> None:
+    table = Pack.open(run / "images").table
+    parts = {"train": "train", "tune": "tune", "test": "other"}
+    column = table.column("part")
+    split = Split.of(table, {p: np.flatnonzero(column == v) for p, v in parts.items()})
+    facts = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps(facts | {"split_digest": split.digest}))
+
+
+@pytest.mark.parametrize("how", ["mean", "weights"])
+def test_without_folds_rows_count_that_no_run_has_learnt(
+    runs: Path, tmp_path: Path, how: How, exported: list[tuple[Classifier, Card]]
+) -> None:
+    each = divided(runs, tmp_path, lambda at: at % 5 == 1 or at % 10 == 0)
+    make_ensemble(each, tmp_path / "out", how=how)
+    ((network, card),) = exported
+    rows = np.arange(0, 60, 10)  # tune is every fifth in the first run
+    (told,) = [
+        r for r in card.results if (r.metric, r.split, r.finding) == ("AUROC", "tune", "mass")
+    ]
+    assert told.images == len(rows)
+    member = read_member(each[0], None)
+    images = members.pictures(member.material, member.recipe, rows, len(rows))
+    with torch.inference_mode():
+        scores = network.everything(torch.from_numpy(images)).logits.numpy()
+    expected = mean_auroc(member.material.labelled.targets[rows], scores)
+    assert told.value == pytest.approx(expected, abs=1e-6)
+    assert card.findings[0].positives == 2
+    assert all("weights, choice of checkpoint" in part.name for part in card.data)
+
+
+@pytest.mark.parametrize(
+    ("tune", "message"),
+    [
+        (lambda at: at % 5 == 1, "predictions of 'one', 'two' .* no radiograph lies in the tune"),
+        (lambda at: at == 5 or at % 5 == 1, "only 1 radiographs lie .* same is said of 'mass'"),
+    ],
+)
+@pytest.mark.parametrize("how", ["mean", "weights"])
+def test_without_such_rows_nothing_is_made(
+    runs: Path, tmp_path: Path, tune: Callable[[int], bool], how: How, message: str
+) -> None:
+    each = divided(runs, tmp_path, tune)
+    with pytest.raises(RunError, match=message):
+        make_ensemble(each, tmp_path / "out", how=how)
+    assert not (tmp_path / "out").exists()
 
 
 # What is refused. Each case changes a copy of run b.
@@ -306,12 +407,7 @@ def another_split(run: Path) -> None:
 
 def taught_by_the_test(run: Path) -> None:
     labels(run, lambda rows: rows[70].update(part="train"))
-    table = Pack.open(run / "images").table
-    parts = {"train": "train", "tune": "tune", "test": "other"}
-    column = table.column("part")
-    split = Split.of(table, {p: np.flatnonzero(column == v) for p, v in parts.items()})
-    facts = json.loads((run / "data.json").read_text())
-    (run / "data.json").write_text(json.dumps(facts | {"split_digest": split.digest}))
+    split_again(run)
 
 
 def other_pictures(run: Path) -> None:

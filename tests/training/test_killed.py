@@ -67,7 +67,11 @@ for attempt in attempts:
     if not child:
         if isinstance(attempt, list):
             harm(*attempt)
-        main(command)
+        try:
+            main(command)
+        except SystemExit as end:  # threads that the parent has cannot be joined here
+            sys.stdout.flush()
+            os._exit(end.code or 0)
     if isinstance(attempt, float):
         time.sleep(attempt)
         os.kill(child, signal.SIGKILL)
@@ -90,7 +94,7 @@ def run(arguments: list[str], *attempts: Attempt) -> list[tuple[int, float]]:
     """Exit status and seconds of each attempt; the first that is not killed is the last."""
     done = finished(started("-c", DYING, json.dumps(attempts), *arguments), timeout=240)
     lines = [line.split() for line in done.stdout.splitlines() if line.startswith("ended ")]
-    assert lines and done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     found = [(int(code), float(seconds)) for _, code, seconds in lines]
     assert {code for code, _ in found} <= {0, -signal.SIGKILL}, done.stdout + done.stderr
     return found
@@ -98,12 +102,6 @@ def run(arguments: list[str], *attempts: Attempt) -> list[tuple[int, float]]:
 
 def same(one: Path, other: Path) -> None:
     """The graph to the byte, the card but for its date, every weight and every line."""
-    graphs = [folder / "tiny" / "model.onnx" for folder in (one, other)]
-    assert graphs[0].read_bytes() == graphs[1].read_bytes()
-    cards = [json.loads((folder / "tiny" / "card.json").read_text()) for folder in (one, other)]
-    for card in cards:
-        card.pop("created", None)
-    assert cards[0] == cards[1]
     states = sorted(path.relative_to(one) for path in one.rglob("*.ckpt"))
     assert states == sorted(path.relative_to(other) for path in other.rglob("*.ckpt"))
     for name in states:
@@ -125,17 +123,24 @@ def same(one: Path, other: Path) -> None:
     if held[0].exists():
         with np.load(held[0]) as a, np.load(held[1]) as b:
             assert all(np.array_equal(a[key], b[key]) for key in a.files)
+    graphs = [folder / "tiny" / "model.onnx" for folder in (one, other)]
+    assert graphs[0].read_bytes() == graphs[1].read_bytes()
+    cards = [json.loads((folder / "tiny" / "card.json").read_text()) for folder in (one, other)]
+    for card in cards:
+        card.pop("created", None)
+    assert cards[0] == cards[1]
 
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "recipe.toml"
-    path.write_text(text.replace("average = 0.5", "average = 0.5\nkeep_every = 2"), "utf-8")
+    text = text.replace("average = 0.5", "average = 0.5\nkeep_every = 2")
+    text = text.replace("epochs = 12", "epochs = 2").replace("epochs = 4", "epochs = 2")
+    path.write_text(text, "utf-8")
     return path
 
 
 def test_killed_at_a_checkpoint(tmp_path: Path, collection: Path, recipe_text: str) -> None:
-    text = recipe_text.replace("folds = 3", "folds = 0").replace("epochs = 4", "epochs = 2")
-    recipe = written(tmp_path, text)
+    recipe = written(tmp_path, recipe_text.replace("folds = 3", "folds = 0"))
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     again = command(recipe, "--data", collection, "-o", broken)
     # The fourth is that of the epoch's end, whose line is in the journal by then.
@@ -157,7 +162,6 @@ def test_killed_as_each_kind_of_file_is_written(
     tmp_path: Path, collection: Path, recipe_text: str, frozen_recipe_text: str, remembered: bool
 ) -> None:
     text = frozen_recipe_text if remembered else recipe_text
-    text = text.replace("epochs = 12", "epochs = 2").replace("epochs = 4", "epochs = 2")
     recipe = written(tmp_path, text)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert run(command(recipe, "--data", collection, "-o", whole), None)[0][0] == 0
@@ -187,18 +191,17 @@ def test_killed_as_each_kind_of_file_is_written(
 
 @pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path, collection: Path, recipe_text: str) -> None:
-    recipe = written(tmp_path, recipe_text.replace("epochs = 4", "epochs = 2"))
+    recipe = written(tmp_path, recipe_text)
     whole = tmp_path / "whole"
     [(code, seconds)] = run(command(recipe, "--data", collection, "-o", whole), None)
     assert code == 0
     kills = 0
-    for at in range(3):
+    for at in range(2):
         rng = random.Random(at)
         broken = tmp_path / f"broken-{at}"
-        moments = [rng.uniform(0.02, 0.5) * seconds for _ in range(12)]
+        moments = [rng.uniform(0.02, 0.4) * seconds for _ in range(12)]
         found = run(command(recipe, "--data", collection, "-o", broken), *moments, None)
         assert found[-1][0] == 0
         kills += len(found) - 1
         same(whole, broken)
-    print(f"{kills} kills")
-    assert kills >= 6
+    assert kills >= 4

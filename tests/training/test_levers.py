@@ -152,6 +152,7 @@ LEVERS: dict[str, dict[str, Any]] = {
     "unfreeze all": _line(model={"freeze": "all", "unfreeze": [{"epoch": 2}]}),
     "batch_norm frozen": _line(model={"batch_norm": "frozen"}),
     "batch_norm train": _line(model={"batch_norm": "train"}),
+    "batch_norm reestimated": _line(model={"batch_norm": "reestimated"}),
     "mixup": _line(fit={"mixup": 0.4}),
     "mixup of classes": ONE_OF | _line(fit={"mixup": 1.0}),
     "average": _line(fit={"average": 0.5}),

@@ -86,3 +86,14 @@ def test_many_pictures_of_few_patients_make_no_trusted_calibration() -> None:
     few = text([f"p{at % 3 if at < 60 else at}" for at in range(120)])
     (of_three,) = calibrate(("mass",), logits, targets, mask, "test", few)
     assert (alone.calibration.trusted, of_three.calibration.trusted) == (True, False)
+
+
+def test_opposites_are_told(tmp_path: Path) -> None:
+    from hilum.models.tasks import Task
+    from hilum.training.material import _opposites
+
+    targets = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
+    both = (Task("multi-label", ("normal", "pneumonia")),)
+    assert "opposite" in _opposites(both, targets, np.ones((3, 2), np.bool_))[0]
+    targets[2, 1] = 1
+    assert not _opposites(both, targets, np.ones((3, 2), np.bool_))

@@ -44,7 +44,7 @@ def test_the_limits_of_control_groups_hold(tmp_path: Path, version: int) -> None
 
 def test_free_memory_is_shared_by_the_processes_of_a_computer() -> None:
     here = torch.device("cpu")
-    assert 0 < memory.free_bytes(here)
+    assert memory.free_bytes(here) > 0
     assert memory.room_bytes(here, limit_gb=2.0, processes=4) == 2 * 10**9
     whole, quarter = (memory.room_bytes(here, limit_gb=0, processes=n) for n in (1, 4))
     assert quarter == pytest.approx(whole / 4, rel=0.2)

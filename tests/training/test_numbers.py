@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from hilum.errors import RunError
-from hilum.training.numbers import calibrate
+from hilum.evaluation import Reference
+from hilum.training.numbers import calibrate, measure
 
 
 def drawn(positives: list[int], strength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -37,3 +38,13 @@ def test_calibrated_probabilities_meet_the_prevalence() -> None:
 def test_scores_that_speak_against_every_finding_stop_the_run() -> None:
     with pytest.raises(RunError, match="nothing was learnt"):
         calibrate(("mass",), *drawn([100], -2.0), "rows")
+
+
+def test_complete_separation_has_no_interval() -> None:
+    targets = np.array([[1.0], [0.0]] * 5, np.float32)
+    patients = [f"p{at}" for at in range(10)]
+    reference = Reference.of(targets, patients, findings=("mass",))
+    found = measure(("mass",), 3 * targets, reference, split="test", note="", seed=0, strata="")
+    auroc = [row for row in found if row.metric == "AUROC"]
+    assert [(row.value, row.low, row.high) for row in auroc] == [(1.0, None, None)] * 2
+    assert "separate completely" in auroc[0].note

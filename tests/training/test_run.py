@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
 
-from hilum.errors import RunError, Stopped  # noqa: E402
+from hilum.errors import RecipeError, RunError, Stopped  # noqa: E402
 from hilum.report.run.epochs import read_epochs  # noqa: E402
 from hilum.runtime import Graph  # noqa: E402
 from hilum.training.recipe import Recipe, load_recipe  # noqa: E402
@@ -108,14 +109,50 @@ def test_tuning_numbers_are_those_of_the_network_that_is_kept(
     assert again.digest == bundle.digest  # a run that is done is left as it is
 
 
+def test_statistics_are_measured_before_the_first_step(
+    tmp_path: Path, collection: Path, recipe_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hilum.training import run
+
+    text = recipe_text.replace('batch_norm = "train"', 'batch_norm = "reestimated"')
+    text = text.replace("epochs = 4", "epochs = 3")
+    seen: list[float] = []
+    fit = run.fit_network
+
+    def watched_fit(network, *rest, **options):
+        norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+        seen.append(float((norm.running_mean.abs() + (norm.running_var - 1).abs()).sum()))
+        return fit(network, *rest, **options)
+
+    monkeypatch.setattr(run, "fit_network", watched_fit)
+    train(load(tmp_path, text), data=collection, weights=tmp_path, out=tmp_path / "run")
+    assert len(seen) == 4
+    assert min(seen) > 0.1  # an untrained network has mean 0 and variance 1
+
+
 def test_a_run_of_another_recipe_is_not_overwritten(
     tmp_path: Path, collection: Path, recipe_text: str
 ) -> None:
+    recipe = load(tmp_path, recipe_text)
     out = tmp_path / "run"
-    out.mkdir()
-    (out / "recipe.json").write_text("{}")
-    with pytest.raises(RunError, match="holds a run of another recipe"):
-        train(load(tmp_path, recipe_text), data=collection, weights=tmp_path, out=out)
+    (out / "final").mkdir(parents=True)
+    said = json.loads(recipe.model_dump_json())
+    said["fit"]["epochs"] = 7
+    (out / "recipe.json").write_text(json.dumps(said))
+    (out / "final" / "epochs.jsonl").touch()
+    with pytest.raises(RunError, match=r"a run of another recipe \('fit.epochs' differ"):
+        train(recipe, data=collection, weights=tmp_path, out=out)
+    (out / "final" / "epochs.jsonl").unlink()  # nothing learnt: a mended recipe may take its place
+    assert train(recipe, data=collection, weights=tmp_path, out=out).card.name == "tiny"
+
+
+def test_what_cannot_be_built_is_refused_before_anything_is_decoded(
+    tmp_path: Path, collection: Path, recipe_text: str
+) -> None:
+    wrong = load(tmp_path, recipe_text.replace("[model]", '[model]\ncut = "layer7"'))
+    with pytest.raises(RecipeError, match="layer7"):
+        train(wrong, data=collection, weights=tmp_path, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_outputs_that_collapse_stop_the_run(

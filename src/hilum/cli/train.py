@@ -33,7 +33,7 @@ def train(
         Path, typer.Option(help="Folder of the weights to start from (safetensors).")
     ] = Path(),
     seed: Annotated[
-        int | None, typer.Option(help="Of everything random, in place of the recipe's.")
+        int | None, typer.Option(min=0, help="Of everything random, in place of the recipe's.")
     ] = None,
     time_limit: Annotated[
         str, typer.Option(help="Stop cleanly after this time, such as 8h, 90m or 1h30m.")

@@ -57,7 +57,8 @@ def read_folders(
     depth = 1 if parted else 0
     loose = [path.as_posix() for path in files if len(path.parts) < depth + 2]
     if loose:
-        raise LabelError(f"{len(loose)} images lie in no class folder: {first_few(loose)}.")
+        above = " Give the folder above." if len(loose) == len(files) else ""
+        raise LabelError(f"{len(loose)} images lie in no class folder: {first_few(loose)}.{above}")
     keys = _keys([path.parts[depth] for path in files], classes or {})
     kept = [path for path in files if keys[path.parts[depth]] is not None]
     notes = []

@@ -109,24 +109,30 @@ def renew_statistics(network: nn.Module, batches: Iterable[Tensor]) -> int:
     """Measure running means and variances of batch normalisation anew, over training images.
 
     Averaged weights have statistics that were averaged too, or were those of other weights; these
-    are measured. Everything else of the network is in evaluation mode meanwhile: dropout would
-    change them.
+    are measured. Layers that training mode leaves in evaluation, as those of a frozen part of a
+    backbone, are not: theirs are those of the start. Everything else of the network is in
+    evaluation mode meanwhile: dropout would change them.
 
     Args:
         network: changed in place; left in evaluation mode.
         batches: images [B, 1, rows, columns], as the network takes them.
 
     Returns:
-        How many layers were measured; 0 for a network without batch normalisation, whose images
-        are not looked at.
+        How many layers were measured; 0 for a network without batch normalisation, or with none
+        that learnt, whose images are not looked at.
 
     Raises:
         RunError: there are layers to measure and no batches.
 
     Source: Izmailov et al. 2018, section 3.2.
     """
+    network.train()
+    layers = [
+        one
+        for one in network.modules()
+        if isinstance(one, Norm) and one.track_running_stats and one.training
+    ]
     network.eval()
-    layers = [m for m in network.modules() if isinstance(m, Norm) and m.track_running_stats]
     if not layers:
         return 0
     momenta = [layer.momentum for layer in layers]

@@ -121,7 +121,8 @@ def load_best(network: AnyNetwork, folder: Path) -> Fitted:
         )
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{file} is of another network; remove its folder.") from error
-    network.eval()
+    # As it is laid out while it learns: another layout rounds in another order.
+    network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     return Fitted(network, int(state["epoch"]), float(state["value"]))
 
 
@@ -289,7 +290,9 @@ class _Learning:
         self.network.eval()
         with self._averaged():
             ask = partial(plan.objective.answer, self.passed)
-            raw, failed = answers(ask, self.tune, self.gradient.part, machine=self.machine)
+            raw, failed = answers(
+                ask, self.tune, self.gradient.part, machine=self.machine, exact=True
+            )
             self.failed = set().union(failed, *self.machine.gathered(self.failed))
             rows = self.tune.rows
             good = ~np.isin(rows, sorted(failed))

@@ -21,7 +21,7 @@ from hilum.datasets.table import load
 from hilum.domain import LabelTable, Split, State
 from hilum.domain.text import coded, first_few, text
 from hilum.errors import LabelError, RunError
-from hilum.models.outputs import settle
+from hilum.models.outputs import settle, spans
 from hilum.models.tasks import Task
 from hilum.training.examinations import (
     Examinations,
@@ -168,7 +168,7 @@ def material_of(
     strata = None if stratum is None else coded(stratum)[1].astype(np.int64)
     labelled = Labelled(settled.targets, settled.mask, table.patients, strata)
     split = split or Split.of(table, {"train": np.arange(len(table))})
-    notes = (*table.notes, *left_out)
+    notes = (*table.notes, *left_out, *_opposites(tasks, targets, mask))
     if views is not None and not views.drop and _whole(views, split):
         notes = (*notes, ALL_THERE.format(views.names[0]))
     return Material(table, tasks, split, images, labelled, (targets, mask), notes, views=views)
@@ -310,7 +310,12 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
     )
     if not wanted:
         raise LabelError(
-            "The table has no finding that is present on some images and absent on others."
+            "The table has no finding that is present on some images and absent on others"
+            + (
+                f": there is one class, {first_few(table.findings)}. A folder a class needs two."
+                if len(table.findings) == 1
+                else "."
+            )
         )
     if "no_finding" in wanted and "no_finding" not in table.findings:
         table = _with_no_finding(table)
@@ -409,6 +414,23 @@ def _left_out(
     return told
 
 
+def _opposites(
+    tasks: tuple[Task, ...], targets: NDArray[np.float32], mask: NDArray[np.bool_]
+) -> list[str]:
+    """Pairs of findings of which always exactly one is present: one number would do."""
+    told = []
+    for task, (_, columns) in zip(tasks, spans(tasks), strict=True):
+        if task.kind != "multi-label" or len(task.findings) != 2 or not mask[:, columns].all():
+            continue
+        one, other = task.findings
+        if (targets[:, columns].sum(1) == 1).all():
+            told.append(
+                f"{one} and {other} are each other's opposite on every image, and so are their "
+                f'numbers. Ask for one of them: data.findings = ["{other}"].'
+            )
+    return told
+
+
 def _claim_data(file: Path, material: Material) -> None:
     table, split = material.table, material.split
     content = hashlib.sha256("\n".join(table.images).encode())
@@ -448,10 +470,31 @@ def claim(file: Path, said: str, other: str) -> None:
     Raises:
         RunError: the folder holds a run of something else.
     """
-    if file.exists() and file.read_text(encoding="utf-8") != said:
+    if file.exists() and (before := file.read_text(encoding="utf-8")) != said:
+        changed = _changed(before, said)
+        which = f" ({first_few(changed)} differ)" if changed else ""
         raise RunError(
-            f"{file.parent} holds a run of {other}; choose another folder with -o, or remove it."
+            f"{file.parent} holds a run of {other}{which}; choose another folder with -o, or "
+            "remove it."
         )
     partial = file.with_name(f"{file.name}.partial")
     partial.write_text(said, encoding="utf-8")
     partial.replace(file)
+
+
+def _changed(before: str, now: str) -> list[str]:
+    """Keys in which two JSON texts differ; empty where they are no tables."""
+    try:
+        one, other = _flat(json.loads(before)), _flat(json.loads(now))
+    except ValueError:
+        return []
+    return sorted(key for key in one | other if one.get(key) != other.get(key))
+
+
+def _flat(value: Any, place: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {place: value} if place else {}
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        found |= _flat(one, f"{place}.{key}" if place else key)
+    return found

@@ -207,7 +207,7 @@ def gate_of(run: Run, network: Network | OneView, statistics: Statistics) -> lis
     return results
 
 
-def some_of(served: Rows) -> NDArray[np.float32]:
+def some_of(served: Served) -> NDArray[np.float32]:
     """Some radiographs as the network takes them, to compare the bundle's graph on."""
     made = [served[PLAIN, at] for at in range(min(16, len(served)))]
     return np.stack([item.image.numpy() for item in made if isinstance(item, Item)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,7 +151,7 @@ def measure(
         found = intervals(reference, logits, rng=np.random.default_rng(seed), metric=metric)
         name = NAMES[metric].replace("stratum", strata)
         for key, one in zip((*keys, None), (*found.each, found.mean), strict=True):
-            results.append(as_result(name, key, one, split, note))
+            results.append(as_result(name, key, _without_certainty(one), split, note))
     return results
 
 
@@ -174,6 +175,14 @@ def calibration_slopes(
         line = calibration_slope_intercept(targets[rows, at], 1 / (1 + np.exp(-near)))
         results.append(as_result("calibration slope", finding.key, line.slope, split, note))
     return results
+
+
+def _without_certainty(found: Measure) -> Measure:
+    """An interval that has shrunk to a point at 0 or 1 is none: resampling shows nothing there."""
+    if found.value in (0.0, 1.0) and found.low == found.high == found.value:
+        why = "the classes separate completely, of which resampling cannot tell how sure that is"
+        return replace(found, low=None, high=None, reason=why)
+    return found
 
 
 def as_result(metric: str, key: str | None, found: Measure, split: str, note: str) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle, load
-from hilum.datasets.split import folds
-from hilum.domain import Split
 from hilum.errors import LabelError, RecipeError
 from hilum.export.bundle import export_bundle
 from hilum.export.graph import round_weights
+from hilum.models.backbones import reestimate
 from hilum.models.network import Network
 from hilum.models.segmentation import Segmenter
 from hilum.models.views import (
     AnyNetwork,
     Classifying,
+    backbones_of,
     freeze_all,
     reader_of,
 )
@@ -32,11 +32,12 @@ from hilum.training.card import (
 )
 from hilum.training.environment import keep_environment
 from hilum.training.estimate import Estimate, estimate
+from hilum.training.held_out import INNER, folds_of, keep_held_out
 from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
 from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
-from hilum.training.material import Material, claim, gather
+from hilum.training.material import Material, claim, gather, labels_and_tasks
 from hilum.training.measuring import (
     TOGETHER,
     check_gate,
@@ -58,18 +59,19 @@ from hilum.training.networks import (
 from hilum.training.plan import Setting, never
 from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
-from hilum.training.rows import Served
+from hilum.training.rows import PLAIN, Rows, Served
 from hilum.training.segmentation.finishing import run_masks
+from hilum.training.serving import batches
 from hilum.training.under_way import Run
 from hilum.training.views import Views, remember
 from hilum.training.watch import before, stopping
 from hilum.transforms.augmentation import concerns, needs_lungs, size_after
 
-INNER = 8
-"""In a fold, one part in so many of the rows that are not held out chooses the checkpoint."""
+MEASURED = 256
+"""Pictures that statistics of batch normalisation are measured on, where the recipe asks for it."""
 
-HELD_OUT = "held-out.npz"
-"""What a fold's network says of the rows that it saw nothing of."""
+FEW_STEPS, FEW_TUNED = 50, 30
+"""Steps and tuning rows below which a user is warned."""
 
 SECOND = "second"
 """Folder of the second stage, inside that of its network."""
@@ -106,6 +108,8 @@ def train(
         workers=recipe.fit.workers,
     )
     place = out / recipe.bundle.name
+    _, tasks = labels_and_tasks(recipe, data)
+    begin(recipe, tasks, weights)  # what cannot be built is refused before anything is decoded
     machine.on_first(lambda: _claim_folder(recipe, out))
     material = gather(recipe, data, out, machine)
     if place.exists():  # done by an earlier run of the same recipe on the same data
@@ -123,7 +127,10 @@ def train(
 
 def _claim_folder(recipe: Recipe, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    claim(out / "recipe.json", recipe.model_dump_json(indent=1), "another recipe")
+    said, file = recipe.model_dump_json(indent=1), out / "recipe.json"
+    if file.exists() and not any(out.glob("*/epochs.jsonl")):
+        file.unlink()  # nothing has been learnt by it
+    claim(file, said, "another recipe")
     keep_environment(out / "environment.json")
 
 
@@ -174,6 +181,8 @@ def _prepare(
             'model.batch_norm = "frozen" without weights keeps statistics that nobody measured: '
             'mean 0 and variance 1. Take "train", or another normalisation.'
         )
+    for note in _small(recipe, material, expected):
+        told.note(note)
     for note in (*material.notes, without_tensorboard(), *concerns(recipe.augmentation.build())):
         if note:
             told.note(note)
@@ -181,6 +190,28 @@ def _prepare(
     if recipe.fit.views and isinstance(begun.network, Network):
         material = _remembered(recipe, material, begun.network, machine, out)
     return Setting(machine, told), material
+
+
+def _small(recipe: Recipe, material: Material, expected: Estimate) -> Iterator[str]:
+    """What few radiographs make doubtful."""
+    parts = material.split.parts
+    learnt, tuned = len(parts["train"]), len(parts["tune"])
+    if recipe.fit.batch > learnt:
+        yield (
+            f"fit.batch is {recipe.fit.batch} and there are {learnt} training rows: an epoch is "
+            "one step. Take a smaller batch."
+        )
+    if expected.steps < FEW_STEPS:
+        yield (
+            f"{expected.steps} steps are few: a network from scratch hardly moves in them. Take "
+            "smaller batches or more epochs."
+        )
+    smallest = min(tuned, len(material.rows) // (INNER + 1)) if recipe.folds else tuned
+    if smallest < FEW_TUNED and recipe.fit.best != "loss" and not recipe.structures:
+        yield (
+            f"Checkpoints are chosen on as few as {smallest} images by {recipe.fit.best}, hence "
+            'largely by chance; fit.best = "loss" is steadier.'
+        )
 
 
 def _say(told: Told, expected: Estimate, out: Path) -> None:
@@ -229,6 +260,8 @@ def _fitted(
         load_best(network, folder)
     else:
         folder.mkdir(parents=True, exist_ok=True)
+        if run.recipe.model.batch_norm == "reestimated":
+            _reestimate(run, network, parts[0])
         fit_network(network, rows, plan, run.setting, folder=folder)
         run.machine.on_first(first.touch)
     if run.recipe.second_stage:
@@ -236,6 +269,18 @@ def _fitted(
     if learnt:
         run.machine.on_first(lambda: _page(run))
     return network.cpu().eval(), begun
+
+
+def _reestimate(run: Run, network: AnyNetwork, rows: NDArray[np.int64]) -> None:
+    """Measure statistics of batch normalisation on some training pictures, plain."""
+    some = np.random.default_rng(run.recipe.seed).permutation(rows)[:MEASURED]
+    served = Rows(run.material.images, run.material.labelled, some, spec=run.recipe.input)
+    keys = [[(PLAIN, int(at)) for at in part] for part in np.array_split(range(len(some)), 8)]
+    device = run.machine.fabric.device
+    for backbone in backbones_of(network):
+        backbone.to(device)
+        made = batches(served, [part for part in keys if part], 0)
+        reestimate(backbone, (b.items.image.to(device) for b in made if b.items is not None))
 
 
 def _heed_labels(run: Run, parts: tuple[NDArray[np.int64], NDArray[np.int64]], name: str) -> None:
@@ -284,27 +329,24 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
     rows = material.rows
     if not recipe.folds:
         return {}, "", ""
-    seed = recipe.data.split_seed
-    outer: Split = folds(material.table, rows, recipe.folds, np.random.default_rng(seed))
+    each, digest = folds_of(recipe, material.table, rows)
     odds = np.zeros((len(material.table), len(material.table.findings)), np.float32)
     good = np.zeros(len(material.table), np.bool_)
     every = np.full_like(odds, np.nan)
-    for at, (_, held) in enumerate(sorted(outer.parts.items())):
-        file = run.out / f"fold-{at}" / HELD_OUT
+    for fold in each:
+        held, file = fold.held, fold.file(run.out)
         if file.exists():  # judged by an earlier run of the same recipe
-            run.told.network(f"fold-{at}")
+            run.told.network(fold.name)
             with np.load(file) as found:
                 odds[held], good[held], every[held] = (found[n] for n in ("odds", "good", "every"))
             continue
-        rest = np.setdiff1d(rows, held)
-        inner = folds(material.table, rest, INNER, np.random.default_rng([seed, at]))
-        tune = inner.parts["fold 0"]
-        network, _ = _fitted(run, f"fold-{at}", (np.setdiff1d(rest, tune), tune))
+        network, _ = _fitted(run, fold.name, (fold.train, fold.tune))
         assert not isinstance(network, Segmenter)
         round_weights(network)
         odds[held], good[held] = odds_of(run, network, held)
         every[held] = odds_of_all_views(run, network, held)
-        run.machine.on_first(partial(_keep_held_out, file, odds[held], good[held], every[held]))
+        found = {"odds": odds[held], "good": good[held], "every": every[held]}
+        run.machine.on_first(partial(keep_held_out, file, found))
     kept = rows[good[rows]]
     found = {
         "rows": kept,
@@ -320,15 +362,7 @@ def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
         "each image judged by a network that saw nothing of its patient in this run; the logits "
         f"of {recipe.folds} networks pooled; 1 seed"
     )
-    return found, note, outer.digest
-
-
-def _keep_held_out(
-    file: Path, odds: NDArray[np.float32], good: NDArray[np.bool_], every: NDArray[np.float32]
-) -> None:
-    partial_file = file.with_name(f"partial-{file.name}")
-    np.savez(partial_file, odds=odds, good=good, every=every)
-    partial_file.replace(file)
+    return found, note, digest
 
 
 def _shipped(run: Run) -> tuple[Classifying, Begun]:

@@ -14,7 +14,7 @@ from hilum.training.metrics import Best  # noqa: E402
 from hilum.training.networks import mask_objective  # noqa: E402
 from hilum.training.recipe.recipe import Recipe, parse_recipe  # noqa: E402
 from hilum.training.rows import Item  # noqa: E402
-from hilum.training.segmentation.overlap import METRICS, Overlap  # noqa: E402
+from hilum.training.segmentation.overlap import METRICS, JudgedMasks, Overlap  # noqa: E402
 
 pytestmark = pytest.mark.train
 
@@ -71,11 +71,43 @@ def test_what_is_judged() -> None:
         Best.of("auroc", ("a", "b"), METRICS)
 
 
-def test_empty_masks_that_agree() -> None:
-    sizes = [np.array([[0.0], [0.0], [4.0]], np.float32), np.array([[0.0], [4.0], [4.0]])]
-    found = Overlap(sizes[0], sizes[1].astype(np.float32), sizes[0])
-    assert found.dice()[:, 0].tolist() == [1.0, 0.0, 1.0]
-    assert found.iou()[:, 0].tolist() == [1.0, 0.0, 1.0]
+def judged(mine: list[int], theirs: list[int]) -> JudgedMasks:
+    """Squares of four pixels, drawn or not, in the network's masks and the reference."""
+    sizes = [np.array(one, np.float32)[:, None] * 4 for one in (mine, theirs)]
+    found = Overlap(np.minimum(*sizes), *sizes)
+    return JudgedMasks(
+        ("a",),
+        found,
+        np.ones((len(mine), 1), np.bool_),
+        0.0,
+        np.zeros((0, 1), np.float32),
+        sizes[1],
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "dice", "false"),
+    [
+        ([0] * 10, 0.0, 0.0),  # draws nothing
+        ([1] * 10, 1.0, 1.0),  # draws always
+        ([1, *[0] * 8, 1], 1.0, 1 / 9),
+    ],
+)
+def test_pictures_with_nothing_to_draw_count_apart(
+    mine: list[int], dice: float, false: float
+) -> None:
+    found = judged(mine, [1] + [0] * 9)
+    assert Best.of("dice", ("a",), METRICS).value(found) == dice
+    numbers = found.numbers()
+    assert numbers["iou"] == {"mean": dice, "a": dice}
+    assert numbers["false"]["a"] == pytest.approx(false)
+
+
+def test_a_structure_that_no_picture_has() -> None:
+    found = judged([0, 1], [0, 0])
+    assert found.each("dice") == [None]
+    assert found.numbers()["false"] == {"mean": 0.5, "a": 0.5}
+    assert judged([1], [1]).numbers()["false"] == {"mean": None, "a": None}
 
 
 @pytest.mark.parametrize(

@@ -75,5 +75,5 @@ def _set(backbone: Backbone, seen: Trace, border: float) -> list[str]:
 
 def _known(seen: Trace, name: str, backbone: Backbone) -> None:
     if name not in seen.left:
-        known = [n for n in seen.left if n]
+        known = [n for n in seen.left if n and n.count(".") <= 1]  # stages and blocks
         raise RecipeError(unknown(f"module of the backbone {backbone.name}", name, known))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.domain.text import first_few
 from hilum.errors import RunError
@@ -86,6 +87,41 @@ def check_one_each(members: Sequence[Member]) -> None:
             f"{len(twice)} findings are read by more than one run ({first_few(twice)}), so nobody "
             "knows whose word counts. Average their outputs: --how mean; or leave runs out."
         )
+
+
+def tuned_in_all(members: Sequence[Member]) -> NDArray[np.int64]:
+    """Rows that chose the checkpoints of all runs, so that no run has learnt from them.
+
+    Runs may divide train and tune in ways of their own: what lies in the tune part of one alone,
+    the others have learnt.
+
+    Raises:
+        RunError: there are none, or a finding is present, or absent, on all of them.
+    """
+    rows = members[0].material.split.parts["tune"]
+    for member in members[1:]:
+        rows = np.intersect1d(rows, member.material.split.parts["tune"])
+    told = [(member.material.table.findings, member.material.labelled) for member in members]
+    one_class = {
+        key
+        for keys, known in told
+        for at, key in enumerate(keys)
+        if len(np.unique(known.targets[rows, at][known.mask[rows, at]])) < 2
+    }
+    if not one_class:
+        return rows
+    lacking = [member.name for member in members if member.held is None]
+    if len(rows):
+        few = f"only {len(rows)} radiographs lie in the tune part of all runs, and "
+        few += f"on all of them the same is said of {first_few(sorted(one_class))}"
+    else:
+        few = "no radiograph lies in the tune part of all runs: what one was chosen by, another "
+        few += "has learnt"
+    raise RunError(
+        f"There are no out-of-fold predictions of {first_few(lacking)} (no folds), and {few}. The "
+        "ensemble could be neither calibrated nor measured. Train all runs with folds, or give "
+        "them one split (data.split)."
+    )
 
 
 def check_folds(member: Member) -> None:

@@ -16,8 +16,9 @@ from hilum.export.graph import round_weights
 from hilum.models.classifier import Classifier
 from hilum.models.ensemble import average_weights
 from hilum.models.network import Network
+from hilum.models.views import freeze_all
 from hilum.training.averaging import renew_statistics
-from hilum.training.ensemble.members import Held, Member, network_of
+from hilum.training.ensemble.members import Held, Member, frozen_in, network_of
 from hilum.training.machine import Machine
 from hilum.training.numbers import NAMES, as_result
 from hilum.training.rows import PLAIN, Served
@@ -73,7 +74,8 @@ def averaged(members: Sequence[Member], which: Sequence[str], rows: NDArray[np.i
         members: runs that began alike.
         which: network of each: "final", or "fold-0" and so on.
         rows: radiographs that all of them may have seen; statistics of batch normalisation are
-            measured anew over up to 512 of them, unless the runs kept those of their start.
+            measured anew over up to 512 of them, unless the runs kept those of their start; a
+            part that was frozen in all runs keeps them.
 
     Returns:
         On the processor, in evaluation mode, rounded.
@@ -84,10 +86,16 @@ def averaged(members: Sequence[Member], which: Sequence[str], rows: NDArray[np.i
     first = members[0]
     mean = average_weights([network_of(m, one) for m, one in zip(members, which, strict=True)])
     if first.recipe.model.batch_norm == "train":
+        _freeze(mean, [frozen_in(m, one) for m, one in zip(members, which, strict=True)])
         some = np.random.default_rng(first.recipe.seed).permutation(rows)[:RENEWED]
         renew_statistics(mean, _images(first, np.sort(some)))
     round_weights(mean)
     return mean.requires_grad_(False).eval()
+
+
+def _freeze(network: Network, each: Sequence[str]) -> None:
+    """Freeze what lies within all of some places up to which a backbone can be frozen."""
+    freeze_all(network, min(each, key=lambda upto: len(freeze_all(network, upto))))
 
 
 def out_of_fold(members: Sequence[Member], tell: Callable[[str], None]) -> Held:

@@ -17,6 +17,7 @@ from hilum.training.ensemble.agree import (
     check_one_each,
     check_one_start,
     check_together,
+    tuned_in_all,
 )
 from hilum.training.ensemble.judge import averaged, judge, out_of_fold
 from hilum.training.ensemble.members import Held, Member, check_final, check_fold, network_of
@@ -38,6 +39,7 @@ class Joined:
         judge: its log-odds of rows that can be read, and by name those of its members; the latter
             empty where nothing is to be compared. Takes rows of the table.
         held: out-of-fold predictions; None where a run has no folds.
+        tuned: where there are none: rows of the tune parts of all runs.
         single: these are of its members one by one, not of the ensemble.
         rivals: name of a member → its log-odds of the rows of ``held``; empty likewise.
     """
@@ -47,6 +49,7 @@ class Joined:
     words: str
     judge: Callable[[NDArray[np.int64]], tuple[NDArray[np.int64], Odds, Mapping[str, Odds]]]
     held: Held | None = None
+    tuned: NDArray[np.int64] | None = None
     single: bool = False
     rivals: Mapping[str, Odds] = field(default_factory=dict[str, Odds])
 
@@ -70,6 +73,7 @@ def join(how: How, members: Sequence[Member], tell: Tell) -> Joined:
 def _side_by_side(how: How, members: Sequence[Member]) -> Joined:
     if how == "one-each":
         check_one_each(members)
+    held, tuned = _known(members)
     networks = [_final(member) for member in members]
     first = members[0]
     if how == "mean":
@@ -92,10 +96,9 @@ def _side_by_side(how: How, members: Sequence[Member]) -> Joined:
         each = [_of(Held(one.rows, one.odds), kept) for one in found]
         return kept, combine(each), _named(members, each) if how == "mean" else {}
 
-    held = [member.held for member in members if member.held is not None]
     joined = Joined(network.eval(), material, words, judged)
     if len(held) < len(members):
-        return joined
+        return replace(joined, tuned=tuned)
     kept = _in_all([one.rows for one in held])
     each = [_of(one, kept) for one in held]
     rivals = _named(members, each) if how == "mean" else {}
@@ -104,6 +107,7 @@ def _side_by_side(how: How, members: Sequence[Member]) -> Joined:
 
 def _weights(members: Sequence[Member], tell: Tell) -> Joined:
     check_one_start(members)
+    held, tuned = _known(members)
     first = members[0]
     networks = [_final(member) for member in members]
     train = first.material.split.parts["train"]
@@ -119,13 +123,18 @@ def _weights(members: Sequence[Member], tell: Tell) -> Joined:
         return own.rows, own.odds, _named(members, [one.odds for one in found])
 
     joined = Joined(mean, first.material, words, judged)
-    held = [member.held for member in members if member.held is not None]
     if len(held) < len(members):
-        return joined
+        return replace(joined, tuned=tuned)
     own = out_of_fold(members, tell)
     kept = _in_all([own.rows, *(one.rows for one in held)])
     rivals = _named(members, [_of(one, kept) for one in held])
     return replace(joined, held=Held(kept, _of(own, kept)), rivals=rivals)
+
+
+def _known(members: Sequence[Member]) -> tuple[list[Held], NDArray[np.int64] | None]:
+    """Out-of-fold predictions of those that have any; where not all do, rows to measure on."""
+    held = [member.held for member in members if member.held is not None]
+    return held, tuned_in_all(members) if len(held) < len(members) else None
 
 
 def _folds(members: Sequence[Member]) -> Joined:
@@ -150,7 +159,7 @@ def _folds(members: Sequence[Member]) -> Joined:
 
     words = f"the mean of the log-odds of the {len(networks)} networks of a run's folds"
     network = Averaged(networks).eval()
-    return Joined(network, member.material, words, judged, member.held, single=True)
+    return Joined(network, member.material, words, judged, held=member.held, single=True)
 
 
 def _final(member: Member) -> Classifier:

@@ -22,6 +22,7 @@ from hilum.training.ensemble.judge import gains, judge
 from hilum.training.ensemble.kinds import How, Joined, join
 from hilum.training.ensemble.members import Member, pictures, read_member
 from hilum.training.gate import refused, share_refused
+from hilum.training.measuring import began_in_words
 from hilum.training.numbers import calibrate
 from hilum.training.recipe import Recipe
 from hilum.training.recipe.bundle import Bundle as Said
@@ -102,7 +103,7 @@ def make_ensemble(
     joined = join(how, members, tell)
     first, material = members[0], joined.material
     recipe = first.recipe.model_copy(update={"bundle": _said(how, members, joined, told)})
-    findings, results = _numbers(recipe, joined, tell)
+    findings, results = _numbers(recipe, joined, _began(members), tell)
     tell("Fitting the gate …")
     lead = _lead(joined.network)
     statistics = Statistics.fit(
@@ -143,8 +144,20 @@ def _said(how: How, members: Sequence[Member], joined: Joined, told: Told) -> Sa
         ) from error
 
 
+def _began(members: Sequence[Member]) -> str:
+    """What members' starts may know of the rows that runs kept away; "" where that is nothing."""
+    each = [
+        (member.name, began_in_words(member.recipe, start))
+        for member in members
+        for start in member.bundle.card.start or (None,)
+    ]
+    if len({said for _, said in each}) == 1:
+        return each[0][1]
+    return "".join(said.replace("all networks", name, 1) for name, said in each)
+
+
 def _numbers(
-    recipe: Recipe, joined: Joined, tell: Callable[[str], None]
+    recipe: Recipe, joined: Joined, began: str, tell: Callable[[str], None]
 ) -> tuple[list[CardFinding], list[Result]]:
     material, parts, strata = joined.material, joined.material.split.parts, strata_in_words(recipe)
     known, keys = material.labelled, material.table.findings
@@ -155,11 +168,12 @@ def _numbers(
         fitted_on = f"out-of-fold log-odds of train and tune, of {whose}"
         split = f"train and tune, out of fold, {whose}"
         if joined.single:
-            note = "each image judged by the one network that saw nothing of its patient; not the "
-            note += "ensemble, whose other networks learnt from it"
+            note = "each image judged by the one network that saw nothing of its patient in the "
+            note += "run; not the ensemble, whose other networks learnt from it"
             fitted_on += ", not of their mean, which lies closer together"
         else:
-            note = "each image judged by networks that saw nothing of its patient"
+            note = "each image judged by networks that saw nothing of its patient in their runs"
+        note += began
         results += measured(recipe, material, rows, odds, split=split, note=note)
         if joined.rivals:
             results += gains(
@@ -168,17 +182,21 @@ def _numbers(
             )  # fmt: skip
     else:
         tell("Not every run has folds: the tuning rows calibrate, which chose the checkpoints too.")
-        rows, odds, _ = joined.judge(parts["tune"])
+        assert joined.tuned is not None
+        rows, odds, _ = joined.judge(joined.tuned)
         fitted_on = "log-odds of tune, whose rows chose the checkpoints too: take it with care"
         note = "these rows chose the checkpoints and the calibration, so the number flatters"
+        note += began
         results += measured(recipe, material, rows, odds, split="tune", note=note)
-    findings = [*calibrate(keys, odds, known.targets[rows], known.mask[rows], fitted_on)]
+    targets, mask, patients = known.targets[rows], known.mask[rows], known.patients[rows]
+    findings = [*calibrate(keys, odds, targets, mask, fitted_on, patients)]
     if joined.single:
         findings = [_not_trusted(one) for one in findings]
     if "test" in parts:
         tell("Reading the test part …")
         rows, odds, rivals = joined.judge(parts["test"])
-        note = "the ensemble that ships; no member learnt from these rows, nor chose by them"
+        note = "the ensemble that ships; no run learnt from these rows, nor chose by them"
+        note += began
         words = {"split": "test", "note": note}
         results += measured(recipe, material, rows, odds, **words)
         results += slopes(findings, material, rows, odds, **words)
@@ -246,11 +264,14 @@ def _card(
         provenance[f"member {at + 1}"] = f"{member.bundle}, digest {member.bundle.digest}"
         provenance[f"recipe of member {at + 1}"] = member.recipe.model_dump_json()
     begun = dict.fromkeys(start for member in members for start in member.bundle.card.start)
-    data = tuple(map(_taught_by_folds, card.data)) if how == "folds" else card.data
+    divided = {member.material.split.digest for member in members}
+    both = how == "folds" or len(divided) > 1
+    data = tuple(map(_taught_and_chose, card.data)) if both else card.data
     return card.model_copy(update={"provenance": provenance, "start": tuple(begun), "data": data})
 
 
-def _taught_by_folds(data: TrainingData) -> TrainingData:
+def _taught_and_chose(data: TrainingData) -> TrainingData:
+    """Of a part from which some of the networks learnt, and by which others were chosen."""
     name = re.sub(r"\(.*\)$", "(weights, choice of checkpoint, calibration, gate)", data.name)
     return data.model_copy(update={"name": name})
 

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from hilum.bundles import Bundle, load
 from hilum.datasets.pack import Pack, is_pack
-from hilum.datasets.split import folds
 from hilum.errors import BundleError, RunError
 from hilum.export.graph import parity, round_weights
 from hilum.models.network import Network, build_network
 from hilum.models.tasks import Task
 from hilum.models.weights.grey import expand_as_saved
 from hilum.runtime.onnx import compile_graph
+from hilum.training.held_out import outer_folds
 from hilum.training.keeping import BEST, kept
 from hilum.training.loop import load_best
 from hilum.training.material import Material, labels_and_tasks, material_of, split_of
@@ -76,12 +76,7 @@ class Member:
         Raises:
             RunError: folds drawn now are not those of the run.
         """
-        drawn = folds(
-            self.material.table,
-            self.material.rows,
-            self.recipe.folds,
-            np.random.default_rng(self.recipe.data.split_seed),
-        )
+        drawn = outer_folds(self.recipe, self.material.table, self.material.rows)
         if drawn.digest != self.bundle.card.provenance.get("folds_digest"):
             raise RunError(f"{self.name}: its folds come out otherwise now than in the run.")
         found = np.full(len(self.material.table), -1, np.int64)
@@ -162,6 +157,16 @@ def network_of(member: Member, which: str) -> Network:
     load_best(network, folder)
     round_weights(network)
     return network.requires_grad_(False).eval()
+
+
+def frozen_in(member: Member, which: str) -> str:
+    """Module up to which a network's backbone was frozen at its best checkpoint; "" for none.
+
+    Of two stages that of the first: in the second only the head learns.
+    """
+    model = member.recipe.model
+    epoch = int(kept(member.folder / which / BEST)["epoch"]) + 1
+    return [model.freeze, *(one.upto for one in model.unfreeze if one.epoch <= epoch)][-1]
 
 
 def check_final(member: Member, network: Network) -> None:

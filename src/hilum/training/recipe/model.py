@@ -64,7 +64,9 @@ class Model(Part):
         cut: module of the backbone at which it ends; "" for its own end.
         freeze: module of the backbone up to which nothing is learnt, or "all"; "" for none.
         unfreeze: gradual unfreezing.
-        batch_norm: "frozen" keeps the statistics of the weights, "train" learns new ones.
+        batch_norm: "frozen" keeps the statistics of the weights, "train" learns new ones;
+            "reestimated" learns new ones after measuring them on training pictures in such a way
+            that the network gives what it gave: for weights whose statistics are estimates.
         normalisation: what takes the place of the backbone's normalisation; "" keeps it.
         drop_path: share of residual branches dropped in training (stochastic depth).
         head: see docs/heads.md.
@@ -81,7 +83,7 @@ class Model(Part):
     cut: str = ""
     freeze: str = ""
     unfreeze: tuple[Unfreeze, ...] = ()
-    batch_norm: Literal["frozen", "train"] = "train"
+    batch_norm: Literal["frozen", "train", "reestimated"] = "train"
     normalisation: Literal["", "batch", "group", "instance", "layer", "none"] = ""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
     head: Literal["linear", "concat-pool", "attention"] = "linear"

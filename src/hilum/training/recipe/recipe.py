@@ -110,7 +110,8 @@ class Recipe(Part):
             raise ValueError("fit.views needs model.freeze and model.batch_norm = 'frozen'")
         if fit.views and (model.unfreeze or model.views or model.freeze == "all"):
             raise ValueError(
-                "fit.views goes with a module in model.freeze, without unfreeze and model.views"
+                'fit.views goes with the name of a module in model.freeze (not "all"), without '
+                "unfreeze and model.views"
             )
         if model.views and not self.data.group:
             raise ValueError("model.views needs data.group and data.view")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hilum.bundles import Bundle
 from hilum.bundles.card import Card, Graph, Result
-from hilum.datasets.split import folds
 from hilum.evaluation.resampling import bootstrap
 from hilum.export.graph import round_weights
 from hilum.export.masks import export_masks
@@ -20,9 +19,10 @@ from hilum.models.segmentation import Segmenter
 from hilum.models.views import AnyNetwork
 from hilum.report.run.page import write_run_page
 from hilum.training.card import common, in_words
+from hilum.training.held_out import folds_of, keep_held_out
+from hilum.training.measuring import began_in_words, some_of
 from hilum.training.networks import Begun, mask_objective
-from hilum.training.rows import PLAIN, Item, Served
-from hilum.training.segmentation.overlap import METRICS, Overlap
+from hilum.training.segmentation.overlap import FALSE, METRICS, Overlap
 from hilum.training.serving import answers
 
 if TYPE_CHECKING:
@@ -32,17 +32,16 @@ Rows = NDArray[np.int64]
 Fitted = Callable[[str, tuple[Rows, Rows]], tuple[AnyNetwork, Begun]]
 """(folder of a network, rows to learn from and to choose by) → the network, trained."""
 
-INNER = 8
-"""In a fold, one part in so many of the rows that are not held out chooses the checkpoint."""
+SIZES = ("shared", "mine", "theirs")
 
-HELD_OUT = "held-out.npz"
-"""How well a fold's masks agree on the rows that it saw nothing of."""
+NAMES = {"dice": "Dice", "iou": "IoU", FALSE: "drawn where there is nothing"}
 
-NAMES = {"dice": "Dice", "iou": "IoU"}
+COUNTED = {"dice": "on which there is something to draw", FALSE: "on which there is nothing"}
+COUNTED["iou"] = COUNTED["dice"]
 
 HOW = (
-    "mean over images, masks cut at one half and compared at half the input's size; interval: "
-    "bootstrap by patient, {patients:,} patients, 2,000 draws"
+    "{what} over the {some:,} of {images:,} images {which}; masks cut at one half and compared at "
+    "half the input's size; interval: bootstrap by patient, {patients:,} patients, 2,000 draws"
 )
 
 
@@ -77,36 +76,26 @@ def overlap(run: Run, network: Segmenter, rows: Rows) -> tuple[Overlap, Rows]:
 
 
 def _out_of_fold(run: Run, fitted: Fitted) -> tuple[tuple[Overlap, Rows] | None, str]:
-    recipe, material = run.recipe, run.material
-    if not recipe.folds:
+    each, digest = folds_of(run.recipe, run.material.table, run.material.rows)
+    if not each:
         return None, ""
-    outer = folds(material.table, material.rows, recipe.folds, np.random.default_rng(recipe.seed))
     found: list[tuple[Overlap, Rows]] = []
-    for at, (_, held) in enumerate(sorted(outer.parts.items())):
-        file = run.out / f"fold-{at}" / HELD_OUT
+    for fold in each:
+        file = fold.file(run.out)
         if file.exists():  # judged by an earlier run of the same recipe
-            run.told.network(f"fold-{at}")
-            with np.load(file) as kept:
-                one = Overlap(kept["shared"], kept["mine"], kept["theirs"])
-                found.append((one, kept["rows"]))
+            run.told.network(fold.name)
+            with np.load(file) as said:
+                found.append((Overlap(*(said[name] for name in SIZES)), said["rows"]))
             continue
-        rest = np.setdiff1d(material.rows, held)
-        inner = folds(material.table, rest, INNER, np.random.default_rng([recipe.seed, at]))
-        tune = inner.parts["fold 0"]
-        network, _ = fitted(f"fold-{at}", (np.setdiff1d(rest, tune), tune))
+        network, _ = fitted(fold.name, (fold.train, fold.tune))
         assert isinstance(network, Segmenter)
         round_weights(network)
-        found.append(overlap(run, network, held))
-        run.machine.on_first(partial(_keep_held_out, file, *found[-1]))
-    sizes = (np.concatenate([getattr(one, name) for one, _ in found])
-             for name in ("shared", "mine", "theirs"))  # fmt: skip
-    return (Overlap(*sizes), np.concatenate([rows for _, rows in found])), outer.digest
-
-
-def _keep_held_out(file: Path, found: Overlap, rows: Rows) -> None:
-    partial_file = file.with_name(f"partial-{file.name}")
-    np.savez(partial_file, shared=found.shared, mine=found.mine, theirs=found.theirs, rows=rows)
-    partial_file.replace(file)
+        one, rows = overlap(run, network, fold.held)
+        found.append((one, rows))
+        kept = {name: getattr(one, name) for name in SIZES} | {"rows": rows}
+        run.machine.on_first(partial(keep_held_out, file, kept))
+    pooled = (np.concatenate([getattr(one, name) for one, _ in found]) for name in SIZES)
+    return (Overlap(*pooled), np.concatenate([rows for _, rows in found])), digest
 
 
 def _finish(
@@ -118,10 +107,12 @@ def _finish(
     place: Path,
 ) -> Bundle:
     recipe, material = run.recipe, run.material
+    began = began_in_words(recipe, begun.weights)
     results: list[Result] = []
     if held:
         split = f"train and tune, out of fold ({recipe.folds} folds by patient)"
-        note = "each image drawn by a network that saw nothing of its patient"
+        note = "each image drawn by a network that saw nothing of its patient in this run"
+        note += began
         results += measured(run, *held, split=split, note=note)
     for part, words in (
         ("tune", "the network that ships; these rows chose its checkpoint"),
@@ -129,7 +120,7 @@ def _finish(
     ):
         if part in material.split.parts:
             found = overlap(run, network, material.split.parts[part])
-            results += measured(run, *found, split=part, note=words)
+            results += measured(run, *found, split=part, note=words + began)
     words = in_words(recipe, network, begun.frozen)
     card = Card(
         **common(
@@ -143,7 +134,7 @@ def _finish(
         graph=Graph(masks="masks"),
         results=tuple(results),
     )
-    some = _some(material.served(recipe, material.split.parts["tune"]))
+    some = some_of(material.served(recipe, material.split.parts["tune"]))
     bundle = export_masks(network, card, some, place)
     write_run_page(run.out, pack=material.images.path)
     return bundle
@@ -151,6 +142,9 @@ def _finish(
 
 def measured(run: Run, found: Overlap, rows: Rows, *, split: str, note: str) -> list[Result]:
     """Dice and intersection over union of each structure, and their means, with intervals.
+
+    Both are means over the images on which the reference has the structure. Of the others, where
+    there are any, follows the share on which the network drew it all the same.
 
     Args:
         run: its recipe names strata, whose numbers follow.
@@ -174,18 +168,28 @@ def measured(run: Run, found: Overlap, rows: Rows, *, split: str, note: str) -> 
 def _results(run: Run, found: Overlap, rows: Rows, split: str, note: str) -> list[Result]:
     patients = run.material.table.patients[rows].tolist()
     results: list[Result] = []
-    for metric, of in METRICS.items():
+    for metric, of in {**METRICS, FALSE: Overlap.false}.items():
         each = of(found)
-        columns = [*zip(run.recipe.structures, each.T, strict=True)]
-        if len(columns) > 1:
-            columns.append(("mean of structures", each.mean(1)))
+        columns = [*zip(run.recipe.structures, np.hsplit(each, each.shape[1]), strict=True)]
+        if len(columns) > 1 and metric != FALSE:
+            columns.append(("mean of structures", each))
         for name, values in columns:
+            there = np.isfinite(values)
+            if metric == FALSE and not there.any():
+                continue
             one = bootstrap(
-                lambda weights, values=values: float((weights * values).sum() / weights.sum()),
+                partial(_weighted, values=np.where(there, values, 0), there=there),
                 patients,
                 rng=np.random.default_rng(run.recipe.seed),
             )
-            how = HOW.format(patients=len(set(patients)))
+            some = there.any(1)
+            how = HOW.format(
+                what="share" if metric == FALSE else "mean",
+                some=int(some.sum()),
+                images=len(rows),
+                which=COUNTED[metric],
+                patients=len(set(patients)),
+            )
             results.append(
                 Result(
                     metric=f"{NAMES[metric]}, {name}",
@@ -193,13 +197,27 @@ def _results(run: Run, found: Overlap, rows: Rows, split: str, note: str) -> lis
                     value=one.value,
                     low=one.low,
                     high=one.high,
-                    images=len(rows),
+                    images=int(some.sum()),
                     note="; ".join(part for part in (note, how, one.reason) if part),
                 )
             )
     return results
 
 
-def _some(served: Served) -> NDArray[np.float32]:
-    made = [served[PLAIN, at] for at in range(min(16, len(served)))]
-    return np.stack([item.image.numpy() for item in made if isinstance(item, Item)])
+def _weighted(
+    weights: NDArray[np.int32], *, values: NDArray[np.float64], there: NDArray[np.bool_]
+) -> float | None:
+    """Mean over structures of their means over images; None where none is drawn of one.
+
+    A structure that no image has is left out.
+
+    Args:
+        weights: how often each image counts, [images].
+        values: [images, structures], 0 where they do not count.
+        there: where they do.
+    """
+    some = there.any(0)
+    counts = (weights @ there)[some]
+    if not some.any() or not counts.all():
+        return None
+    return float(((weights @ values)[some] / counts).mean())

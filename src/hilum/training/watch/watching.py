@@ -25,7 +25,7 @@ from hilum.training.watch.outputs import (
     outputs_alike,
 )
 
-PATIENT: frozenset[Code] = frozenset({"one-class", "no-better-than-chance"})
+PATIENT: frozenset[Code] = frozenset({"outputs-alike", "one-class", "no-better-than-chance"})
 """Accidents that a healthy run may show for an epoch or two."""
 
 WORSE = 2.0

@@ -1,0 +1,76 @@
+"""Folds of a run: who learns from what, and what is kept of the rows that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.datasets.split import folds
+from hilum.domain import LabelTable, Split
+from hilum.training.recipe import Recipe
+
+Rows = NDArray[np.int64]
+
+INNER = 8
+"""In a fold, one part in so many of the rows that are not held out chooses the checkpoint."""
+
+HELD_OUT = "held-out.npz"
+"""What a fold's network says of the rows that it saw nothing of."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """Rows of the table that one network learns from, and those it sees nothing of.
+
+    Attributes:
+        name: of the network's folder in the run's.
+        held: held out.
+        train: to learn from.
+        tune: to choose the checkpoint by.
+    """
+
+    name: str
+    held: Rows
+    train: Rows
+    tune: Rows
+
+    def file(self, out: Path) -> Path:
+        """Where the run's folder keeps what the network says of the rows held out."""
+        return out / self.name / HELD_OUT
+
+
+def outer_folds(recipe: Recipe, table: LabelTable, rows: Rows) -> Split:
+    """Which rows each fold holds out; ``data.split_seed`` decides."""
+    return folds(table, rows, recipe.folds, np.random.default_rng(recipe.data.split_seed))
+
+
+def folds_of(recipe: Recipe, table: LabelTable, rows: Rows) -> tuple[Sequence[Fold], str]:
+    """Folds by patient of the rows of a run, and their digest; none, and "", where it has none.
+
+    Args:
+        recipe: of the run.
+        table: of all its rows.
+        rows: of train and tune.
+    """
+    if not recipe.folds:
+        return (), ""
+    outer = outer_folds(recipe, table, rows)
+    found: list[Fold] = []
+    for at, (_, held) in enumerate(sorted(outer.parts.items())):
+        rest = np.setdiff1d(rows, held)
+        rng = np.random.default_rng([recipe.data.split_seed, at])
+        tune = folds(table, rest, INNER, rng).parts["fold 0"]
+        found.append(Fold(f"fold-{at}", held, np.setdiff1d(rest, tune), tune))
+    return found, outer.digest
+
+
+def keep_held_out(file: Path, found: Mapping[str, NDArray[Any]]) -> None:
+    """Write what a fold's network says; the file is whole, or not there."""
+    partial = file.with_name(f"partial-{file.name}")
+    np.savez(partial, allow_pickle=False, **found)
+    partial.replace(file)
