@@ -85,6 +85,8 @@ def test_an_error_of_our_own_costs_one_row_and_tells_no_secret(
 
 def test_ctrl_c_keeps_what_is_done(hilum, collection, tmp_path, monkeypatch):
     decode = packing.decode
+    # A process that a shell started in the background ignores it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stopped(folder, name, spec):
         if name == "a/6.png":
@@ -95,6 +97,7 @@ def test_ctrl_c_keeps_what_is_done(hilum, collection, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(packing, "decode", stopped)
         status, said, told = hilum(*given)
+    signal.signal(signal.SIGINT, before)
     assert status == command.INTERRUPTED
     assert "Stopping" in told
     kept = len(Pack.open(tmp_path / "p", unfinished=True))

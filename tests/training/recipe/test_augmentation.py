@@ -1,10 +1,10 @@
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from hilum.recipes import locate
 from hilum.training.recipe.augmentation import Augmentation
 from hilum.transforms.augmentation import (
     Add,
@@ -35,8 +35,8 @@ def part(text: str) -> Augmentation:
     return Augmentation.model_validate(tomllib.loads(text))
 
 
-def shipped(repository: Path, name: str) -> Augmentation:
-    text = (repository / "recipes" / "augmentation" / f"{name}.toml").read_text("utf-8")
+def shipped(name: str) -> Augmentation:
+    text = locate(f"augmentation/{name}").read_text("utf-8")
     return Augmentation.model_validate(tomllib.loads(text)["augmentation"])
 
 
@@ -48,7 +48,7 @@ def test_without_a_word_the_default_is_that_of_chest14():
 def test_s1_as_it_is_stated(repository):
     edge = {"outside": "edge"}
     tilt = float(f"{np.rad2deg(0.04):.5g}")
-    assert shipped(repository, "s1").build() == Sequential(
+    assert shipped("s1").build() == Sequential(
         (
             Rotate((-10, 10), **edge),
             Shift((-0.05, 0.05), (-0.05, 0.05), **edge),
@@ -61,7 +61,7 @@ def test_s1_as_it_is_stated(repository):
 
 def test_s3_as_it_is_stated(repository):
     sigmas = [round(share * 255, 2) for share in (0.01, 0.03, 0.05)]
-    assert shipped(repository, "s3").build() == SomeOf(
+    assert shipped("s3").build() == SomeOf(
         (
             Nothing(),
             FlipLeftRight(0.5),
@@ -77,7 +77,7 @@ def test_s3_as_it_is_stated(repository):
 
 @pytest.mark.parametrize("name", ["s1", "s3"])
 def test_shipped_policies_run_and_tell_that_they_mirror(repository, name):
-    policy = shipped(repository, name).build()
+    policy = shipped(name).build()
     assert len(concerns(policy)) == 1
     grey = np.random.default_rng(0).random((64, 64), np.float32)
     seen = {
