@@ -14,8 +14,8 @@ help: ## show this list
 demo: .venv/base ## read the example study that Hilum draws, into hilum-demo/
 	$(BIN)/hilum demo --out hilum-demo
 
-test: .venv/all ## the default tests
-	$(BIN)/python -m pytest $(ARGS)
+test: .venv/all ## the default tests, in two processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-all: .venv/all ## slow tests and those that need a browser as well
 	$(BIN)/python -m pytest -m '' $(ARGS)

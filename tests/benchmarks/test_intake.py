@@ -60,7 +60,7 @@ def test_a_worker_tells_its_peak(files: dict[str, Path], tmp_path: Path):
     paths = [str(path) for path in files.values()]
     count, peak = hilum_worker(True)(20 * paths, str(tmp_path / "x.png"), LONGEST_PX)
     assert count == 20 * len(paths)
-    assert 50 < peak < 2000
+    assert 50 < peak < 8000  # of a process that may have run other tests before
 
 
 def test_one_core_is_given_back():
