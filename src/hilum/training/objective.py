@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hilum.models.outputs import arranged, findings_of, spans, start
+from hilum.models.outputs import arranged, findings_of, log_odds, spans, start
 from hilum.models.tasks import EXCLUSIVE, Task
 from hilum.training.losses import TaskLoss
 from hilum.training.metrics import AnyJudged, Judged
@@ -139,11 +139,7 @@ class Objective:
 
     def log_odds(self, raw: Tensor) -> Tensor:
         """Log-odds [rows, findings] from raw outputs."""
-        each = [
-            task.log_odds(raw[:, outputs].float())
-            for task, (outputs, _) in zip(self.tasks, spans(self.tasks), strict=True)
-        ]
-        return torch.cat(each, 1)
+        return log_odds(self.tasks, raw.float())
 
     def judge(
         self,
