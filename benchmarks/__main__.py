@@ -26,6 +26,7 @@ SCRIPTS = (
     "pack",
     "similarity",
     "training",
+    "bootstrap",
 )
 PACKAGES = {
     "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
@@ -38,6 +39,7 @@ PACKAGES = {
     "convert": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
     "pack": ("hilum", "numpy", "opencv-python-headless"),
     "similarity": ("hilum", "numpy", "opencv-python-headless"),
+    "bootstrap": ("hilum", "numpy", "scikit-learn"),
     "training": ("hilum", "torch", "torchvision", "timm", "lightning"),
 }
 

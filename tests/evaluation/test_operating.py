@@ -12,7 +12,14 @@ from sklearn.metrics import (
 )
 
 from hilum.errors import EvaluationError
-from hilum.evaluation import Confusion, at_sensitivity, at_specificity, confusion, youden
+from hilum.evaluation import (
+    Confusion,
+    at_cost,
+    at_sensitivity,
+    at_specificity,
+    confusion,
+    youden,
+)
 
 
 def test_counts_and_shares_are_those_of_scikit_learn():
@@ -48,44 +55,6 @@ def test_nothing_by_nothing_is_undefined():
         confusion([0, 1], [1])
     with pytest.raises(EvaluationError, match="decisions must be 0 or 1"):
         confusion([0, 1], [0.3, 1])
-
-
-# TP, FP, FN, TN of published runs and the F1 printed beside them, some rounded, some cut off.
-MORTALITY = [
-    ("ResNet18", 4, 23, 26, 225, 0.14),
-    ("ResNet34", 9, 34, 21, 214, 0.25),
-    ("ResNet50", 16, 98, 14, 150, 0.22),
-    ("SqueezeNet 1.0", 15, 44, 15, 204, 0.33),
-    ("SqueezeNet 1.1", 6, 46, 24, 202, 0.15),
-    ("normalised", 13, 38, 17, 210, 0.32),
-    ("micro", 19, 45, 11, 203, 0.40),
-    ("weighted", 15, 40, 15, 208, 0.35),
-    ("binary", 16, 50, 14, 198, 0.33),
-    ("cut −1", 12, 47, 18, 201, 0.27),
-    ("cut 1", 14, 43, 16, 205, 0.32),
-    ("cut 2", 8, 29, 22, 219, 0.24),
-    ("cut 20", 9, 29, 21, 219, 0.26),
-]
-
-
-@pytest.mark.parametrize(("tp", "fp", "fn", "tn", "f1"), [row[1:] for row in MORTALITY])
-def test_published_f1(tp, fp, fn, tn, f1):
-    found = Confusion(tp=tp, fp=fp, fn=fn, tn=tn)
-    assert (tp + fn, fp + tn) == (30, 248)
-    assert found.f1.value is not None
-    assert f1 in (round(found.f1.value, 2), np.floor(found.f1.value * 100) / 100)
-
-
-def test_published_shares():
-    found = Confusion(tp=44, fp=16, fn=53, tn=284)
-    assert found.accuracy.value == pytest.approx(0.8262, abs=5e-5)
-    assert found.ppv.value == pytest.approx(0.7333, abs=5e-5)
-    assert found.sensitivity.value == pytest.approx(0.4536, abs=5e-5)
-    assert found.f1.value == pytest.approx(0.5605, abs=5e-5)
-    assert found.specificity.value == pytest.approx(0.9467, abs=5e-5)
-    never = Confusion(tp=0, fp=0, fn=97, tn=300)
-    assert never.accuracy.value == pytest.approx(0.7557, abs=5e-5)
-    assert never.ppv.value is None
 
 
 Y = [0, 0, 1, 0, 1, 1, 0, 1]
@@ -148,3 +117,40 @@ def test_where_no_threshold_helps_there_is_none():
     assert stuck.reason == "no threshold in (0, 1) fulfils the rule"
     assert at_specificity([1, 0], [0.5, 1.0], 1.0).threshold is None
     assert youden([0, 1], [0.0, 1.0]).threshold == 0.5
+
+
+@pytest.mark.parametrize("prevalence", [None, 0.02, 0.7])
+@pytest.mark.parametrize(("fp", "fn"), [(1, 1), (1, 10), (7.5, 1)])
+def test_the_cheapest_threshold(fp, fn, prevalence):
+    rng = np.random.default_rng(3)
+    y = rng.random(150) < 0.3
+    p = np.round(np.clip(0.3 * y + 0.7 * rng.random(150), 0, 1), 2)
+
+    def cost(decisions):
+        counts = confusion(y, decisions)
+        share = y.mean() if prevalence is None else prevalence
+        misses = share * (1 - counts.sensitivity.value) * fn
+        return misses + (1 - share) * (1 - counts.specificity.value) * fp
+
+    found = at_cost(y, p, fp, fn, prevalence=prevalence)
+    least = min(cost(p >= t) for t in np.linspace(0.0005, 0.9995, 2000))
+    assert cost(p >= found.threshold) == pytest.approx(least, abs=1e-12)
+    assert confusion(y, p >= found.threshold) == found.confusion
+    lower = [t for t in np.linspace(0.0005, found.threshold, 500) if (p >= t).sum() > (
+        p >= found.threshold).sum()]  # fmt: skip
+    assert all(cost(p >= t) > least + 1e-12 for t in lower)
+
+
+def test_costs_say_what_they_are():
+    assert at_cost(Y, P, 1, 10).rule == "cost 1:10"
+    assert at_cost(Y, P, 1, 2.5, prevalence=0.02).rule == "cost 1:2.5 at prevalence 0.02"
+    # Missing is dear: everything that any positive reaches is called.
+    assert at_cost(Y, P, 1, 100).threshold == pytest.approx(0.25)
+    # Alarms are dear: nothing is called that a negative reaches.
+    assert at_cost(Y, P, 100, 1).threshold == pytest.approx(0.75)
+    assert at_cost([0, 0], [0.1, 0.2], 1, 1).reason == "no positive among 2 images"
+    for fp, fn in ((0, 1), (1, -1), (1, float("inf"))):
+        with pytest.raises(EvaluationError, match="must be more than 0"):
+            at_cost(Y, P, fp, fn)
+    with pytest.raises(EvaluationError, match=r"prevalence must lie in \(0, 1\), got 2"):
+        at_cost(Y, P, 1, 1, prevalence=2)

@@ -6,7 +6,7 @@ import gzip
 import numpy as np
 import pytest
 
-from hilum.evaluation import Reference, auroc_each, intervals
+from hilum.evaluation import Reference, auroc_each, delong, intervals, intervals_of
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +46,34 @@ def test_every_auroc_has_an_interval_by_patient(published):
         assert measure.low < measure.value < measure.high
         assert measure.undefined_samples == 0
     assert found.mean.value == pytest.approx(np.mean(list(expected.values())), abs=5e-7)
+
+
+def test_delong_gives_the_14_aurocs_and_is_too_sure_of_them(published):
+    """Patients have up to dozens of images here: intervals that count images are too short."""
+    expected, targets, scores, patients = published
+    plain = delong(targets, scores)
+    clustered = intervals(
+        Reference.of(targets, patients), scores, rng=np.random.default_rng(0), samples=400
+    ).each
+    for name, found in zip(expected, plain, strict=True):
+        assert found.value == pytest.approx(expected[name], abs=5e-7), name
+        assert found.low < found.value < found.high
+    widths = [np.mean([m.high - m.low for m in some]) for some in (plain, clustered)]
+    assert widths[0] < 0.95 * widths[1]
+
+
+def test_means_are_those_of_scikit_learn(published):
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    _, targets, scores, patients = published
+    found = intervals_of(
+        Reference.of(targets, patients), scores, rng=np.random.default_rng(0), samples=20
+    )
+    for metric, theirs in (
+        ("auroc", roc_auc_score),
+        ("average precision", average_precision_score),
+    ):
+        assert found[metric].mean.value == pytest.approx(theirs(targets, scores, average="macro"))
+        assert found[metric].weighted.value == pytest.approx(
+            theirs(targets, scores, average="weighted")
+        )

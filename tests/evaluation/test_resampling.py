@@ -156,6 +156,16 @@ def test_one_patient_has_no_interval():
     assert found.reason == "no interval: 1 patient cannot be resampled"
 
 
+def test_three_patients_in_all_have_no_interval():
+    who = [0, 0, 1, 1, 2, 2, 2]
+    reference = Reference.of([0, 1, 0, 1, 0, 1, 1], who)
+    found = intervals(reference, np.arange(7), rng=np.random.default_rng(0), samples=50)
+    for measure in (found.each[0], found.mean, found.weighted):
+        assert measure.value is not None
+        assert measure.low is None
+        assert measure.reason == "no interval: 3 patients are too few to resample"
+
+
 def test_the_same_seed_gives_the_same_interval():
     who, targets, scores = study(np.random.default_rng(3))
     reference = Reference.of(targets, who)

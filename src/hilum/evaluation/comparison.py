@@ -1,47 +1,17 @@
-"""Intervals of many findings at once, and two methods compared on the same images."""
+"""Two methods compared on the same images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hilum.errors import EvaluationError
-from hilum.evaluation.discrimination import measured, undefined
-from hilum.evaluation.measure import Measure, mean_of, with_interval
-from hilum.evaluation.ranks import (
-    Ranks,
-    Weights,
-    rank,
-    weighted_auroc,
-    weighted_average_precision,
-)
+from hilum.evaluation.averages import mean_of_draws
+from hilum.evaluation.measure import Measure, with_interval
+from hilum.evaluation.metrics import Metric, prepare, resample, summarise
 from hilum.evaluation.reference import Reference
-from hilum.evaluation.resampling import check, draws
-
-Metric = Literal["auroc", "auroc within strata", "average precision"]
-
-_KERNELS: dict[Metric, Callable[[Ranks, Weights], NDArray[np.float64]]] = {
-    "auroc": weighted_auroc,
-    "auroc within strata": weighted_auroc,
-    "average precision": weighted_average_precision,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """One number a finding, and their mean.
-
-    Attributes:
-        each: one a finding, undefined ones included.
-        mean: of the findings that are defined; its reason names those left out.
-    """
-
-    each: tuple[Measure, ...]
-    mean: Measure
+from hilum.evaluation.resampling import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +42,6 @@ class Comparisons:
 
     each: tuple[Comparison, ...]
     mean: Comparison
-
-
-def intervals(
-    reference: Reference,
-    scores: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    metric: Metric = "auroc",
-    samples: int = 2000,
-    level: float = 0.95,
-) -> Measures:
-    """Every finding's number and their mean, with percentile intervals by patient.
-
-    Args:
-        reference: what the scores are measured against.
-        scores: finite where a cell counts, [images, findings].
-        rng: the source of chance.
-        metric: what to measure; "auroc within strata" needs a reference with strata.
-        samples: number of draws of patients.
-        level: confidence level, in (0, 1).
-
-    Returns:
-        The numbers. The mean is undefined in a draw where a finding that it holds is undefined, so
-        that all draws average the same findings.
-
-    Raises:
-        EvaluationError: shapes that differ, NaN or infinity in a cell that counts, or no strata.
-    """
-    check(samples, level)
-    check(samples, level)
-    orders, points = _prepare(reference, reference.scores(scores), metric)
-    chunks = draws(reference.groups, len(reference.targets), samples, rng)
-    return _measures(points, _resample([orders], metric, chunks)[0], reference, level)
 
 
 def compare(
@@ -143,14 +80,13 @@ def compare(
     """
     check(samples, level)
     sides = [
-        _prepare(reference, reference.scores(scores, name), metric)
+        prepare(reference, reference.scores(scores, name), (metric,))
         for scores, name in ((scores_a, "scores_a"), (scores_b, "scores_b"))
     ]
-    chunks = draws(reference.groups, len(reference.targets), samples, rng)
-    values = _resample([orders for orders, _ in sides], metric, chunks)
+    values = resample(sides, (metric,), reference, samples, rng)[metric]
     a, b = (
-        _measures(points, drawn, reference, level)
-        for (_, points), drawn in zip(sides, values, strict=True)
+        summarise(side.points[metric], drawn, reference, level)
+        for side, drawn in zip(sides, values, strict=True)
     )
     apart = values[0] - values[1]
     return Comparisons(
@@ -158,79 +94,8 @@ def compare(
             _comparison(x, y, d, reference, level)
             for x, y, d in zip(a.each, b.each, apart, strict=True)
         ),
-        mean=_comparison(a.mean, b.mean, _mean_draws(a.each, apart), reference, level),
+        mean=_comparison(a.mean, b.mean, mean_of_draws(a.each, apart), reference, level),
     )
-
-
-def _prepare(
-    reference: Reference, scores: NDArray[np.float64], metric: Metric
-) -> tuple[list[Ranks], list[Measure]]:
-    """Every finding's order, and its number on the images as they are."""
-    if metric not in _KERNELS:
-        raise EvaluationError(f"Unknown metric {metric!r}; known: {', '.join(_KERNELS)}.")
-    strata = reference.strata if metric == "auroc within strata" else None
-    if metric == "auroc within strata" and strata is None:
-        raise EvaluationError("auroc within strata needs Reference.of(…, strata=…)")
-    orders: list[Ranks] = []
-    points: list[Measure] = []
-    whole = np.ones((1, reference.groups))
-    for f in range(len(reference.findings)):
-        rows = np.flatnonzero(reference.mask[:, f])
-        truth = reference.targets[rows, f]
-        part = None if strata is None else strata[rows]
-        order = rank(truth, scores[rows, f], reference.patients[rows], part)
-        orders.append(order)
-        points.append(measured(truth, _KERNELS[metric](order, whole)[0], undefined(truth)))
-    return orders, points
-
-
-def _resample(
-    sides: Sequence[Sequence[Ranks]],
-    metric: Metric,
-    chunks: Iterable[NDArray[np.int32]],
-) -> NDArray[np.float64]:
-    """Every finding's number in every draw, the same draws for all sides, NaN where undefined.
-
-    Returns:
-        float64 [sides, findings, draws].
-    """
-    kernel = _KERNELS[metric]
-    parts = [
-        np.array([[kernel(order, weights) for order in orders] for orders in sides])
-        for weights in chunks
-    ]
-    return np.concatenate(parts, axis=2)
-
-
-def _measures(
-    points: Sequence[Measure], drawn: NDArray[np.float64], reference: Reference, level: float
-) -> Measures:
-    each = tuple(
-        with_interval(point, values, groups=reference.groups, level=level)
-        for point, values in zip(points, drawn, strict=True)
-    )
-    mean = with_interval(
-        mean_of(points, reference.findings),
-        _mean_draws(points, drawn),
-        groups=reference.groups,
-        level=level,
-    )
-    if mean.defined and mean.low is None and reference.groups > 1:
-        worst = int(np.argmax([m.undefined_samples if m.defined else -1 for m in each]))
-        mean = replace(
-            mean,
-            reason=f"{mean.reason}, most often {reference.findings[worst]}; "
-            f"average the others and say so",
-        )
-    return Measures(each, mean)
-
-
-def _mean_draws(points: Sequence[Measure], drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over the findings that are defined on the images as they are, in every draw."""
-    kept = [f for f, point in enumerate(points) if point.defined]
-    if not kept:
-        return np.full(drawn.shape[1:], np.nan, np.float64)
-    return np.asarray(drawn[kept].mean(axis=0))
 
 
 def _comparison(

@@ -13,6 +13,8 @@ from hilum.errors import EvaluationError
 
 UNDEFINED_SHARE = 0.05
 """Share of undefined draws up to which an interval is stated."""
+FEWEST_PATIENTS = 5
+"""Patients from which an interval is stated: of fewer there are too few different draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def with_interval(
 
     Returns:
         The measure with low and high; without, and with the reason, when the value is undefined,
-        when there are fewer than 2 patients or when more than 5 % of the draws are undefined.
+        when there are fewer than 5 patients or when more than 5 % of the draws are undefined.
 
     Source:
         Efron and Tibshirani 1993, An Introduction to the Bootstrap, § 13.3.
@@ -121,6 +123,8 @@ def with_interval(
         return measure
     if groups < 2:
         return _add_reason(measure, f"no interval: {groups} patient cannot be resampled")
+    if groups < FEWEST_PATIENTS:
+        return _add_reason(measure, f"no interval: {groups} patients are too few to resample")
     if missing > UNDEFINED_SHARE * len(draws):
         return _add_reason(
             measure,

@@ -1,4 +1,4 @@
-"""From probabilities to decisions: confusion matrices and operating points."""
+"""From probabilities to decisions: operating points."""
 
 from __future__ import annotations
 
@@ -9,106 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hilum.errors import EvaluationError
 from hilum.evaluation import inputs
+from hilum.evaluation.decisions import Confusion
 from hilum.evaluation.discrimination import undefined
-from hilum.evaluation.measure import Measure
-
-
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """Decisions against the reference, counted; every share is undefined where it is 0 / 0.
-
-    Attributes:
-        tp: finding present, decided present.
-        fp: absent, decided present.
-        fn: present, decided absent.
-        tn: absent, decided absent.
-
-    Example:
-        >>> print(Confusion(tp=44, fp=16, fn=53, tn=284).sensitivity)
-        0.454
-    """
-
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-
-    def __post_init__(self) -> None:
-        if min(self.tp, self.fp, self.fn, self.tn) < 0:
-            raise EvaluationError(f"counts must not be negative, got {self}")
-
-    @property
-    def sensitivity(self) -> Measure:
-        """TP / (TP + FN), also called recall."""
-        return self._share(self.tp, self.tp + self.fn, "no positive")
-
-    @property
-    def specificity(self) -> Measure:
-        """TN / (TN + FP)."""
-        return self._share(self.tn, self.tn + self.fp, "no negative")
-
-    @property
-    def ppv(self) -> Measure:
-        """TP / (TP + FP), positive predictive value or precision; holds at this prevalence."""
-        return self._share(self.tp, self.tp + self.fp, "nothing was decided present")
-
-    @property
-    def npv(self) -> Measure:
-        """TN / (TN + FN), negative predictive value; holds at this prevalence."""
-        return self._share(self.tn, self.tn + self.fn, "nothing was decided absent")
-
-    @property
-    def f1(self) -> Measure:
-        """2 TP / (2 TP + FP + FN), of the finding, not of its absence."""
-        return self._share(
-            2 * self.tp, 2 * self.tp + self.fp + self.fn, "no positive, and none was decided"
-        )
-
-    @property
-    def accuracy(self) -> Measure:
-        """(TP + TN) / all; compare it with always saying the commoner answer."""
-        return self._share(self.tp + self.tn, self.tp + self.fp + self.fn + self.tn, "no image")
-
-    @property
-    def balanced_accuracy(self) -> Measure:
-        """Mean of sensitivity and specificity; undefined where either is."""
-        a, b = self.sensitivity, self.specificity
-        if a.value is None or b.value is None:
-            return b if a.defined else a
-        return Measure((a.value + b.value) / 2, positives=a.positives, negatives=a.negatives)
-
-    def _share(self, part: int, whole: int, reason: str) -> Measure:
-        return Measure(
-            part / whole if whole else None,
-            "" if whole else reason,
-            positives=self.tp + self.fn,
-            negatives=self.fp + self.tn,
-        )
-
-
-def confusion(reference: ArrayLike, decisions: ArrayLike) -> Confusion:
-    """Count decisions against the reference.
-
-    Args:
-        reference: 0 or 1, [n].
-        decisions: 0 or 1, [n].
-
-    Returns:
-        The four counts.
-
-    Raises:
-        EvaluationError: lengths that differ, or values other than 0 and 1.
-    """
-    truth = inputs.references(reference)
-    said = inputs.references(decisions, "decisions")
-    if len(truth) != len(said):
-        raise EvaluationError(f"reference has {len(truth)} values, decisions {len(said)}")
-    return Confusion(
-        tp=int((truth & said).sum()),
-        fp=int((~truth & said).sum()),
-        fn=int((truth & ~said).sum()),
-        tn=int((~truth & ~said).sum()),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +20,7 @@ class OperatingPoint:
     Attributes:
         threshold: half-way between two neighbouring probabilities, in (0, 1); None when there is
             none that fulfils the rule.
-        rule: how it was chosen: "youden", "sensitivity>=0.9", "specificity>=0.9".
+        rule: how it was chosen: "youden", "sensitivity>=0.9", "specificity>=0.9", "cost 1:10".
         confusion: the decisions at the threshold, on the images where it was chosen: flattering.
         reason: why there is no threshold.
     """
@@ -186,6 +88,55 @@ def at_specificity(
     cuts = _cuts(reference, probabilities)
     fit = np.flatnonzero((cuts.negatives - cuts.fp) / max(cuts.negatives, 1) >= specificity)
     return cuts.point(int(fit[0]) if len(fit) else None, f"specificity>={specificity:g}")
+
+
+def at_cost(
+    reference: ArrayLike,
+    probabilities: ArrayLike,
+    cost_fp: float,
+    cost_fn: float,
+    *,
+    prevalence: float | None = None,
+) -> OperatingPoint:
+    """The threshold whose errors cost least; of equals, the lowest.
+
+    The cost of an image is prevalence · (1 − sensitivity) · cost_fn + (1 − prevalence) ·
+    (1 − specificity) · cost_fp.
+
+    Args:
+        reference: 0 or 1, [n].
+        probabilities: in [0, 1], [n].
+        cost_fp: of a finding called present that is absent, more than 0.
+        cost_fn: of a finding that is missed, more than 0, in the same unit.
+        prevalence: where decisions will be made, in (0, 1); without, that of these images.
+
+    Returns:
+        The operating point; without a threshold when there is one class only.
+
+    Raises:
+        EvaluationError: a cost that is not more than 0, or a prevalence out of range.
+
+    Source:
+        Zweig and Campbell 1993, Receiver-operating characteristic (ROC) plots, p. 572.
+    """
+    for name, value in (("cost_fp", cost_fp), ("cost_fn", cost_fn)):
+        if not (value > 0 and np.isfinite(value)):
+            raise EvaluationError(f"{name} must be more than 0, got {value}")
+    rule = f"cost {cost_fp:g}:{cost_fn:g}"
+    cuts = _cuts(reference, probabilities)
+    miss, alarm = cost_fn, cost_fp
+    if prevalence is not None:
+        if not 0 < prevalence < 1:
+            raise EvaluationError(f"prevalence must lie in (0, 1), got {prevalence}")
+        rule += f" at prevalence {prevalence:g}"
+        miss *= prevalence * max(cuts.negatives, 1)
+        alarm *= (1 - prevalence) * max(cuts.positives, 1)
+    cost = (cuts.positives - cuts.tp) * miss + cuts.fp * alarm
+    if not len(cost):
+        return cuts.point(None, rule)
+    # Costs that differ by rounding alone are equal.
+    least = np.flatnonzero(cost <= cost.min() * (1 + 1e-12))
+    return cuts.point(int(least[0]), rule)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ any positive, and one pass over the positives yields the statistic. No draw sort
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 
 Weights = NDArray[np.int32 | np.float64]
 """Weights of groups, [draws, groups], ≥ 0."""
+
+BLOCK = 1 << 18
+"""Images weighed at a time: their weights and running sums stay in a core's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,13 +97,7 @@ def weighted_auroc(ranks: Ranks, weights: Weights) -> NDArray[np.float64]:
     Returns:
         float64 [draws] in [0, 1] or NaN.
     """
-    up = weights.take(ranks.positives, axis=1).astype(np.float64)
-    total = _running(weights, ranks.negatives)
-    first = total.take(ranks.first, axis=1)
-    # Twice the right pairs: whole numbers stay whole, so equal scores give exactly one half.
-    twice = total.take(ranks.below, axis=1) + total.take(ranks.tied, axis=1) - 2 * first
-    pairs = total.take(ranks.last, axis=1) - first
-    return _ratio(_dot(up, twice), 2 * _dot(up, np.broadcast_to(pairs, twice.shape)))
+    return weigh(ranks, weights, (auroc_of,))[0]
 
 
 def weighted_average_precision(ranks: Ranks, weights: Weights) -> NDArray[np.float64]:
@@ -116,27 +114,72 @@ def weighted_average_precision(ranks: Ranks, weights: Weights) -> NDArray[np.flo
     Returns:
         float64 [draws] in (0, 1] or NaN.
     """
-    up = weights.take(ranks.positives, axis=1).astype(np.float64)
-    negative = _running(weights, ranks.negatives)
-    positive = _running(weights, ranks.positives)
+    return weigh(ranks, weights, (average_precision_of,))[0]
+
+
+Kernel = Callable[[Ranks, Weights, Weights], NDArray[np.float64]]
+"""From an order, the weights of its positives [draws, n+] and the running sum of those of its
+negatives [draws, n− + 1] to a number a draw, NaN where it is undefined."""
+
+
+def weigh(ranks: Ranks, weights: Weights, kernels: Sequence[Kernel]) -> NDArray[np.float64]:
+    """Several numbers of one order in one pass over the draws.
+
+    Args:
+        ranks: one finding's order.
+        weights: [draws, groups].
+        kernels: :func:`auroc_of`, :func:`average_precision_of`.
+
+    Returns:
+        float64 [kernels, draws], NaN where undefined.
+    """
+    values = np.empty((len(kernels), len(weights)))
+    rows = max(1, BLOCK // (len(ranks.negatives) + len(ranks.positives) + 1))
+    for start in range(0, len(weights), rows):
+        part = weights[start : start + rows]
+        up = part.take(ranks.positives, axis=1)
+        negative = _running(part.take(ranks.negatives, axis=1))
+        for k, kernel in enumerate(kernels):
+            values[k, start : start + rows] = kernel(ranks, up, negative)
+    return values
+
+
+def auroc_of(ranks: Ranks, up: Weights, negative: Weights) -> NDArray[np.float64]:
+    """The kernel of :func:`weighted_auroc`."""
+    # Twice the right pairs: whole numbers stay whole, so equal scores give exactly one half.
+    twice = negative.take(ranks.below, axis=1) + negative.take(ranks.tied, axis=1)
+    if len(ranks.first) == len(ranks.positives):
+        first = negative.take(ranks.first, axis=1)
+        twice -= 2 * first
+        pairs = _dot(up, negative.take(ranks.last, axis=1) - first)
+    else:
+        pairs = up.sum(axis=1, dtype=np.float64) * negative[:, -1]
+    return _ratio(_dot(up, twice), 2 * pairs)
+
+
+def average_precision_of(ranks: Ranks, up: Weights, negative: Weights) -> NDArray[np.float64]:
+    """The kernel of :func:`weighted_average_precision`."""
+    positive = _running(up)
     true = positive[:, -1:] - positive.take(ranks.lower, axis=1)
-    false = negative[:, -1:] - negative.take(ranks.below, axis=1)
-    found = true + false
+    found = negative[:, -1:] - negative.take(ranks.below, axis=1)
+    found += true
     precision = np.divide(true, found, out=np.zeros(found.shape), where=found > 0)
-    value = _ratio(_dot(up, precision), up.sum(axis=1))
+    value = _ratio(_dot(up, precision), up.sum(axis=1, dtype=np.float64))
     value[negative[:, -1] <= 0] = np.nan
     return value
 
 
-def _running(weights: Weights, groups: NDArray[np.int64]) -> Weights:
-    """Running sums of the groups' weights with a leading 0, [draws, n + 1]."""
-    total: Weights = np.zeros((len(weights), len(groups) + 1), weights.dtype)
-    np.cumsum(weights.take(groups, axis=1), axis=1, dtype=weights.dtype, out=total[:, 1:])
+def _running(weights: Weights) -> Weights:
+    """Running sums with a leading 0, [draws, n + 1]."""
+    total: Weights = np.empty((len(weights), weights.shape[1] + 1), weights.dtype)
+    total[:, 0] = 0
+    np.cumsum(weights, axis=1, dtype=weights.dtype, out=total[:, 1:])
     return total
 
 
-def _dot(a: NDArray[np.float64], b: NDArray[np.number]) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->i", a, b)
+def _dot(a: NDArray[np.number], b: NDArray[np.number]) -> NDArray[np.float64]:
+    # Not through BLAS, whose threads would stand in the way of those that weigh findings.
+    return np.einsum("ij,ij->i", a.astype(np.float64, copy=False), b.astype(np.float64, copy=False))
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from hilum.bundles import Bundle
 from hilum.bundles.card import Result
 from hilum.datasets.columns import Columns, read_csv
 from hilum.errors import LabelError
-from hilum.evaluation.overlap import hull, region_iou
+from hilum.evaluation.localisation.overlap import hull, region_iou
 from hilum.evaluation.resampling import bootstrap
 from hilum.reading.lungs import LungFields, LungReader
 

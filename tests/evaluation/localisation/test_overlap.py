@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hilum.errors import EvaluationError
-from hilum.evaluation.overlap import dice, hull, region_iou
+from hilum.evaluation.localisation.overlap import dice, hull, region_iou
 
 
 @pytest.mark.parametrize(
