@@ -6,7 +6,7 @@ import pytest
 from hilum.bundles import load
 from hilum.domain import Affine, Radiograph, Refusal, Source
 from hilum.errors import BundleError
-from hilum.evaluation.overlap import dice, region_iou
+from hilum.evaluation.localisation.overlap import dice, region_iou
 from hilum.phantoms import Lesion, draw_blank, draw_chest, draw_hand, draw_lateral
 from hilum.reading import Reader
 from hilum.reading.lungs import STRUCTURES, LungFields, LungReader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,22 +47,82 @@ class Preprocessing(_Part):
         return self
 
 
+class BetaCurve(_Part):
+    """log-odds = a · ln s − b · ln(1 − s) + c, s being the sigmoid of the line (Kull et al. 2017).
+
+    Attributes:
+        a: ≥ 0.
+        b: ≥ 0; not both are 0, so that the curve rises.
+        c: shift in log-odds.
+    """
+
+    a: Annotated[float, Field(ge=0)]
+    b: Annotated[float, Field(ge=0)]
+    c: float
+
+    @model_validator(mode="after")
+    def _rises(self) -> BetaCurve:
+        if not self.a + self.b > 0:
+            raise ValueError("a beta curve must rise: a and b are both 0")
+        return self
+
+
+class Steps(_Part):
+    """Probabilities at places of the line, straight lines between, level ends (isotonic).
+
+    Attributes:
+        at: log-odds of the line, rising.
+        probability: at those places, never falling.
+    """
+
+    at: Annotated[tuple[float, ...], Field(min_length=1)]
+    probability: Annotated[tuple[Probability, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _rise(self) -> Steps:
+        if len(self.at) != len(self.probability):
+            raise ValueError("steps need as many places as probabilities")
+        if any(b <= a for a, b in pairwise(self.at)):
+            raise ValueError("places of steps must rise")
+        if any(b < a for a, b in pairwise(self.probability)):
+            raise ValueError("probabilities of steps must not fall")
+        return self
+
+
 class Calibration(_Part):
-    """probability = sigmoid(slope · logit + intercept) (Platt 1999; slope alone: temperature).
+    """probability = sigmoid(slope · logit + intercept), or what a curve makes of that line.
 
     Attributes:
         slope: more than 0, so that the order of scores is kept.
         intercept: shift in log-odds.
+        beta: the curve of method "beta"; None for the others.
+        steps: the steps of method "isotonic"; None for the others.
         trusted: False where fewer than 30 positives stood behind it; shown as *uncalibrated*.
-        method: "platt", "temperature", or "pooled" (slope shared by all findings).
+        method: "platt" (Platt 1999), "temperature" (slope alone), "shift" (intercept alone),
+            "pooled" (slope shared by all findings), "beta" or "isotonic".
         fitted_on: in words: which rows, and how they were kept from the network.
     """
 
     slope: Annotated[float, Field(gt=0)] = 1.0
     intercept: float = 0.0
+    beta: BetaCurve | None = None
+    steps: Steps | None = None
     trusted: bool = False
-    method: Literal["platt", "temperature", "pooled", "none"] = "none"
+    method: Literal["platt", "temperature", "shift", "pooled", "beta", "isotonic", "none"] = "none"
     fitted_on: str = ""
+
+    @model_validator(mode="after")
+    def _curve_of_the_method(self) -> Calibration:
+        for method, curve in (("beta", self.beta), ("isotonic", self.steps)):
+            if (self.method == method) != (curve is not None):
+                field = "beta" if method == "beta" else "steps"
+                raise ValueError(f"method {method!r} and the field {field} go together")
+        return self
+
+    @property
+    def is_line(self) -> bool:
+        """Whether log-odds are slope · logit + intercept and no more."""
+        return self.beta is None and self.steps is None
 
 
 class OperatingPoint(_Part):
@@ -69,8 +130,10 @@ class OperatingPoint(_Part):
 
     Attributes:
         threshold: at the training prevalence.
-        rule: how it was chosen: "youden", "sensitivity>=0.9", "given".
-        sensitivity: on the rows where it was chosen; None where not measured.
+        rule: how it was chosen: "youden", "sensitivity>=0.9", "given"; "…, moved" after a
+            recalibration.
+        sensitivity: on the rows where it was chosen, or on those of a later recalibration, which
+            moves it; None where not measured.
         specificity: likewise.
     """
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.bundles import Card
+from hilum.bundles.card import Calibration
 from hilum.domain import Prediction, from_label
 from hilum.errors import RunError, UnknownName
-from hilum.evaluation.calibration import restate
+from hilum.evaluation.calibration import BetaCurve, Calibrator, Steps, restate
 from hilum.registry import unknown
 
 
@@ -21,12 +22,14 @@ class Scale:
 
     Attributes:
         card: of the bundle.
+        calibrators: from logits to probabilities, one a finding.
         restated: by finding's key: (prevalence behind the calibration, prevalence asked for).
         operating_points: one a finding, at the prevalence asked for.
         prevalence: in words: "training", or "effusion=0.05, mass=0.01".
     """
 
     card: Card
+    calibrators: tuple[Calibrator, ...]
     restated: Mapping[str, tuple[float, float]]
     operating_points: tuple[float, ...]
     prevalence: str
@@ -71,7 +74,8 @@ class Scale:
                     f"point between 0 and 1; give one further from 0 and 1."
                 )
         said = ", ".join(f"{k}={restated[k][1]:g}" for k in by_key if k in restated)
-        return cls(card, restated, points, said or "training")
+        scales = tuple(calibrator(row.calibration) for row in card.findings)
+        return cls(card, scales, restated, points, said or "training")
 
     def predictions(self, logits: NDArray[np.float32]) -> tuple[Prediction, ...]:
         """One prediction a finding.
@@ -81,21 +85,24 @@ class Scale:
 
         Source:
             Platt 1999, Probabilistic outputs for support vector machines, eq. 1 (with the sign of
-            the slope turned).
+            the slope turned); curves as :class:`hilum.evaluation.calibration.Calibrator` has them.
         """
         found: list[Prediction] = []
-        for row, logit, point in zip(
-            self.card.findings, logits.tolist(), self.operating_points, strict=True
+        for row, scale, logit, point in zip(
+            self.card.findings,
+            self.calibrators,
+            logits.tolist(),
+            self.operating_points,
+            strict=True,
         ):
-            scale = row.calibration
-            probability = _sigmoid(scale.slope * logit + scale.intercept)
+            probability = _sigmoid(float(scale.log_odds(logit)))
             found.append(
                 Prediction(
                     finding=row.key,
                     logit=logit,
                     probability=_restated(probability, self.restated.get(row.key)),
                     operating_point=point,
-                    calibrated=scale.trusted,
+                    calibrated=row.calibration.trusted,
                 )
             )
         return tuple(found)
@@ -111,6 +118,24 @@ def _key(text: str, known: Mapping[str, object]) -> str:
     if key not in known:
         raise UnknownName(unknown("finding of this bundle", text, known))
     return key
+
+
+def calibrator(calibration: Calibration, positives: int = 0, negatives: int = 0) -> Calibrator:
+    """A card's calibration as a function of logits.
+
+    Args:
+        calibration: of the card.
+        positives: images with the finding behind it, where known.
+        negatives: images without.
+    """
+    curve = None
+    if calibration.beta is not None:
+        curve = BetaCurve(calibration.beta.a, calibration.beta.b, calibration.beta.c)
+    elif calibration.steps is not None:
+        curve = Steps(calibration.steps.at, calibration.steps.probability)
+    return Calibrator(
+        calibration.slope, calibration.intercept, calibration.method, positives, negatives, curve
+    )
 
 
 def _sigmoid(value: float) -> float:

@@ -1,0 +1,64 @@
+"""Boxes of a model, from anyone's CSV."""
+
+import numpy as np
+import pytest
+
+from hilum.datasets.predicted_boxes import placed_boxes, read_predicted_boxes
+from hilum.domain import LabelTable
+from hilum.errors import LabelError
+
+
+def written(tmp_path, rows):
+    path = tmp_path / "boxes.csv"
+    path.write_text(rows)
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "image,finding,score,x,y,w,h",
+        "Image Index,Label,Confidence,x,y,width,height",
+        "file,class_name,probability,x_min,y_min,x_max,y_max",
+        "image_id,class,conf,x1,y1,x2,y2",
+    ],
+)
+def test_names_of_columns(tmp_path, header):
+    corners = "max" in header or "2" in header
+    box = "10,20,30,60" if corners else "10,20,20,40"
+    found = read_predicted_boxes(written(tmp_path, f"{header}\na.png,Mass,0.5,{box}\n"))
+    assert found.xywh.tolist() == [[10, 20, 20, 40]]
+    assert (found.images[0], found.findings[0], found.scores[0]) == ("a.png", "mass", 0.5)
+
+
+def test_boxes_are_placed_by_name(tmp_path):
+    path = written(tmp_path, "image,score,x,y,w,h\nb,.5,1,1,2,2\na,.4,1,1,2,2\nz,.4,1,1,2,2\n")
+    table = LabelTable(["s/a.png", "s/b.png"], ("mass",), np.zeros((2, 1), np.uint8), ["1", "2"])
+    boxes, notes = placed_boxes(read_predicted_boxes(path, finding="mass"), table)
+    assert boxes.row.tolist() == [0, 1]
+    assert boxes.score.tolist() == [0.4, 0.5]
+    assert notes[0].startswith("Boxes were matched to images by the last part")
+    assert notes[1].startswith("1 predicted boxes lie on 1 images that the label table does not")
+    lost = read_predicted_boxes(
+        written(tmp_path, "image,score,x,y,w,h\nz,.5,1,1,2,2\n"), finding="mass"
+    )
+    with pytest.raises(LabelError, match=r"None of the 1 images of boxes.csv"):
+        placed_boxes(lost, table)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("image,score,x,y,w,h\na,.5,1,1,2,2\n", "no column names the finding"),
+        ("finding,score,x,y,w,h\nmass,.5,1,1,2,2\n", "no column of the image"),
+        ("image,finding,x,y,w,h\na,mass,1,1,2,2\n", "no column of the score"),
+        ("image,finding,score,x,y\na,mass,.5,1,1\n", "no columns of a box"),
+        ("image,finding,score,x,y,w,h\na,mass,.5,1,1,0,2\n", "1 boxes have no area: rows 2"),
+        ("image,finding,score,x,y,w,h\na,mass,.5,1,1,b,2\n", "column 'w': 1 cells are no numbers"),
+        ("image,finding,score,x,y,w,h\na,mass,nan,1,1,2,2\n", "column 'score': 1 cells"),
+        ("image,finding,score,x,y,w,h\na,masss,.5,1,1,2,2\n", "did you mean"),
+    ],
+)
+def test_boxes_that_cannot_be_read(tmp_path, rows, message):
+    with pytest.raises(LabelError, match=message):
+        read_predicted_boxes(written(tmp_path, rows))
