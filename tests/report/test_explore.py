@@ -12,11 +12,11 @@ from hilum.datasets.exploration import Exploration, Survey, explore, find_images
 from hilum.domain import Affine, LabelTable, Radiograph, Source, all_findings
 from hilum.domain.boxes import Boxes
 from hilum.errors import RunError
-from hilum.report.explore import ExploreFolder
 from hilum.report.explore.examples import Examples, boxes_on, with_boxes
 from hilum.report.explore.page import Source as Explored
 from hilum.report.explore.page import write
-from hilum.report.explore.style import percent
+from hilum.report.results_folder import ResultsFolder
+from hilum.report.style import percent
 
 pytest.importorskip("matplotlib", reason="needs matplotlib: pip install 'hilum[analyse]'")
 
@@ -59,7 +59,7 @@ def rich() -> LabelTable:
 
 def explored(out, table: LabelTable, other: LabelTable | None = None, **more) -> Exploration:
     found = explore(table, rng=np.random.default_rng(0), against=other, **more)
-    with ExploreFolder.open(out) as folder:
+    with ResultsFolder.open(out, "exploration") as folder:
         write(folder, Explored(name="labels.csv", table=table, other=other, against="b.csv"), found)
         folder.finish()
     return found
@@ -238,7 +238,7 @@ def test_an_example_is_drawn_for_each_finding(tmp_path):
         np.array([[80, 60, 80, 60], [300, 200, 80, 60]]), np.array([True]),
     )  # fmt: skip
     table = table_of(1, ("mass", "edema"), boxes=boxes)
-    with ExploreFolder.open(tmp_path) as folder:
+    with ResultsFolder.open(tmp_path, "exploration") as folder:
         drawn = Examples(folder, table, {"mass": (0,), "edema": (0,)})
         drawn.draw(0, radiograph())
         folder.write_text("explore.html", "")
@@ -277,7 +277,7 @@ def test_pictures_and_examples(tmp_path):
     names = ["0.png", "a 1&2.png", "2.png", "3.png"]
     table = table_of(4, images=names, states=np.ones((4, 3), np.uint8))
     files = find_images(table, images)
-    with ExploreFolder.open(out) as folder:
+    with ResultsFolder.open(out, "exploration") as folder:
         drawn = Examples(folder, table, {"mass": (0, 1, 2)})
         survey = Survey.of(look_at(files, [0, 1, 2], workers=1, also=drawn.draw), files.missing)
         found = explore(table, rng=np.random.default_rng(0), survey=survey)
@@ -297,7 +297,7 @@ def test_pictures_and_examples(tmp_path):
 
 
 def fill(out, *names: str) -> None:
-    with ExploreFolder.open(out) as folder:
+    with ResultsFolder.open(out, "exploration") as folder:
         for name in names:
             folder.write_text(name, f"ours {len(names)}")
         folder.finish()
@@ -321,9 +321,9 @@ def test_what_is_not_ours_is_refused(what, tmp_path):
         (out / "findings.csv").write_text("x")
     else:
         (out / ".hilum").mkdir(parents=True)
-        (out / ".hilum" / ("run.json" if what == "reading" else "explore.json")).write_text("{")
+        (out / ".hilum" / ("run.json" if what == "reading" else "exploration.json")).write_text("{")
     with pytest.raises(RunError, match=r"choose (another|an empty)"):
-        ExploreFolder.open(out)
+        ResultsFolder.open(out, "exploration")
     assert what != "folder" or (out / "findings.csv").read_text() == "x"
 
 
@@ -341,7 +341,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path):
     out = tmp_path / "new"
 
     def fail() -> None:
-        with ExploreFolder.open(out) as folder:
+        with ResultsFolder.open(out, "exploration") as folder:
             folder.write_text("explore.html", "half")
             raise RunError("stopped")
 
@@ -364,8 +364,8 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
 
 
 def test_one_run_at_a_time(tmp_path):
-    with ExploreFolder.open(tmp_path), pytest.raises(RunError, match="Another run"):
-        ExploreFolder.open(tmp_path)
+    with ResultsFolder.open(tmp_path, "exploration"), pytest.raises(RunError, match="Another run"):
+        ResultsFolder.open(tmp_path, "exploration")
 
 
 @pytest.mark.parametrize(

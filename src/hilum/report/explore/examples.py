@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.domain import Affine, LabelTable, Radiograph, finding
-from hilum.report.explore.folder import ExploreFolder
 from hilum.report.names import file_stem
 from hilum.report.pictures import jpeg, preview
+from hilum.report.results_folder import ResultsFolder
 
 LONG_SIDE_PX = 512
 """As large as pictures are looked at; the page shows them small and opens them so."""
@@ -29,7 +29,7 @@ class Examples:
     """
 
     def __init__(
-        self, folder: ExploreFolder, table: LabelTable, chosen: Mapping[str, tuple[int, ...]]
+        self, folder: ResultsFolder, table: LabelTable, chosen: Mapping[str, tuple[int, ...]]
     ) -> None:
         self._folder, self._table = folder, table
         self._chosen = chosen

@@ -17,7 +17,7 @@ from hilum.datasets.exploration.together import implied
 from hilum.domain import State, finding
 from hilum.evaluation import Measure
 from hilum.report.explore import pictures_figures
-from hilum.report.explore.style import (
+from hilum.report.style import (
     BLUE,
     DIVERGING,
     FONT,

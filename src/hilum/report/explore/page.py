@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import gc
 import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import cv2
-import numpy as np
 from markupsafe import Markup
 
 import hilum
@@ -20,20 +14,13 @@ from hilum.datasets.exploration import Exploration
 from hilum.datasets.exploration.concerns import tells_much
 from hilum.datasets.exploration.together import implied
 from hilum.domain import LabelTable, State, finding
-from hilum.errors import MissingExtra
+from hilum.report.drawing import Drawn, drawing, for_page, png, svg
 from hilum.report.explore import tables
 from hilum.report.explore.figures import figure_name, figures
-from hilum.report.explore.folder import ExploreFolder
-from hilum.report.explore.style import STYLE
+from hilum.report.results_folder import ResultsFolder
 from hilum.report.templating import asset, environment
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 SCHEMA = "hilum.explore/1"
-DPI = 200
-GROW = 1.4
-"""How many times a figure may grow beyond its own size where the page has room."""
 MATRIX_AT_MOST = 25
 """Findings up to which the page holds the whole matrix of P(B | A)."""
 NEIGHBOURS = 3
@@ -62,23 +49,8 @@ class Source:
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure as the page holds it.
-
-    Attributes:
-        uri: its SVG as a data URI.
-        width_px: its own width.
-        most_px: the width up to which it may grow.
-    """
-
-    uri: str
-    width_px: int
-    most_px: int
-
-
-def write(folder: ExploreFolder, source: Source, found: Exploration) -> None:
-    """Write everything into the folder; :meth:`ExploreFolder.finish` shows it.
+def write(folder: ResultsFolder, source: Source, found: Exploration) -> None:
+    """Write everything into the folder; :meth:`ResultsFolder.finish` shows it.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -94,7 +66,7 @@ def write(folder: ExploreFolder, source: Source, found: Exploration) -> None:
     folder.write_text("explore.html", _page(source, found, pictures, listed))
 
 
-def _long_tables(folder: ExploreFolder, source: Source, found: Exploration) -> dict[str, str]:
+def _long_tables(folder: ResultsFolder, source: Source, found: Exploration) -> dict[str, str]:
     """Tables with a row an image; not in ``explore.json``."""
     written = {}
     if found.survey is not None:
@@ -111,51 +83,17 @@ def _long_tables(folder: ExploreFolder, source: Source, found: Exploration) -> d
     return written
 
 
-def _draw(folder: ExploreFolder, found: Exploration) -> dict[str, Drawn]:
+def _draw(folder: ResultsFolder, found: Exploration) -> dict[str, Drawn]:
     """Write all figures; returns each by name."""
-    try:
-        import matplotlib as mpl
-    except ImportError as error:
-        raise MissingExtra(
-            "Exploring draws with matplotlib: pip install 'hilum[analyse]'"
-        ) from error
     drawn = {}
-    with mpl.rc_context(rc=STYLE), _seldom_collecting():
+    with drawing("Exploring"):
         for name, draw in figures(found).items():
             figure = draw()
-            svg = BytesIO()
-            figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-            folder.write_bytes(f"figures/{name}.svg", svg.getvalue())
-            folder.write_bytes(f"figures/{name}.png", _png(figure))
-            text = base64.b64encode(svg.getvalue()).decode("ascii")
-            wide = round(96 * figure.get_figwidth())
-            drawn[name] = Drawn(f"data:image/svg+xml;base64,{text}", wide, round(GROW * wide))
+            data = svg(figure)
+            folder.write_bytes(f"figures/{name}.svg", data)
+            folder.write_bytes(f"figures/{name}.png", png(figure))
+            drawn[name] = for_page(figure, data)
     return drawn
-
-
-def _png(figure: Figure) -> bytes:
-    """The figure as PNG, encoded by OpenCV, which takes a quarter of matplotlib's time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    figure.set_dpi(DPI)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    picture = cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
-    done, data = cv2.imencode(".png", picture)
-    if not done:
-        raise ValueError(f"OpenCV could not encode a figure of {picture.shape} as PNG")
-    return bytes(data)
-
-
-@contextmanager
-def _seldom_collecting() -> Generator[None]:
-    """Look for garbage in cycles less often: figures are made of many small things that stay."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _json(source: Source, found: Exploration, made: Mapping[str, tables.Table]) -> str:

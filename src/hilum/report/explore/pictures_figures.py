@@ -12,7 +12,7 @@ from hilum.datasets.exploration import Exploration
 from hilum.datasets.exploration.concerns import FEW
 from hilum.datasets.exploration.sizes import Sizes
 from hilum.domain import finding
-from hilum.report.explore.style import (
+from hilum.report.style import (
     BLUE,
     GREY,
     RED,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from hilum.domain import finding
-from hilum.report.explore.style import (
+from hilum.report.drawing import Drawn, can_draw, drawing, for_page, svg
+from hilum.report.run.folder import FINAL, Run, Trained
+from hilum.report.style import (
     BLUE,
     FONT,
     GREEN,
@@ -19,21 +17,17 @@ from hilum.report.explore.style import (
     ORANGE,
     RED,
     SMALL,
-    STYLE,
     WIDTH,
     panels,
     room_for,
     sheet,
     short,
 )
-from hilum.report.run.folder import FINAL, Run, Trained
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GROW = 1.4
-"""How many times a figure may grow beyond its own size where the page has room."""
 PANELS = 24
 """Findings whose curves are drawn; those with the most positives."""
 COLUMNS = 4
@@ -41,31 +35,14 @@ COLUMNS = 4
 Line = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure as the page holds it.
-
-    Attributes:
-        uri: its SVG as a data URI.
-        width_px: its own width.
-        most_px: the width up to which it may grow.
-    """
-
-    uri: str
-    width_px: int
-    most_px: int
-
-
 def draw(run: Run) -> dict[str, Drawn]:
     """Everything that can be drawn of a run by now: name → figure; nothing without matplotlib."""
-    if find_spec("matplotlib") is None:
+    if not can_draw():
         run.missing.append(
             "Figures are drawn with matplotlib, which is not installed: "
             "pip install 'hilum[analyse]'. Their numbers stand in the tables and in epochs.jsonl."
         )
         return {}
-    import matplotlib as mpl
-
     wanted: dict[str, Callable[[], Figure]] = {}
     if run.split and _measured(run):
         wanted["auroc"] = lambda: auroc(run)
@@ -74,16 +51,12 @@ def draw(run: Run) -> dict[str, Drawn]:
             wanted[f"curves {network.name}"] = lambda network=network: curves(network)
     if _followed(run):
         wanted["findings"] = lambda: by_finding(run)
-    with mpl.rc_context(rc=STYLE):
-        return {name: _svg(make()) for name, make in wanted.items()}
-
-
-def _svg(figure: Figure) -> Drawn:
-    svg = BytesIO()
-    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    text = base64.b64encode(svg.getvalue()).decode("ascii")
-    wide = round(96 * figure.get_figwidth())
-    return Drawn(f"data:image/svg+xml;base64,{text}", wide, round(GROW * wide))
+    drawn = {}
+    with drawing("The page of a run"):
+        for name, make in wanted.items():
+            figure = make()
+            drawn[name] = for_page(figure, svg(figure))
+    return drawn
 
 
 def auroc(run: Run) -> Figure:

@@ -1,4 +1,4 @@
-"""The folder that an exploration fills."""
+"""A folder that an exploration, an evaluation or an audit fills."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from hilum.errors import RunError
 from hilum.lock import hold
 
 _OWN = ".hilum"
-_LIST = "explore.json"
-_READING = "run.json"
 
 
-class ExploreFolder:
-    """Files of an exploration: prepared aside, then put into their places by :meth:`finish`.
+class ResultsFolder:
+    """Files of one kind of results: prepared aside, then put into their places by :meth:`finish`.
 
     A later run replaces the files of an earlier one and touches no others. No other run may write
     into the folder until this one is closed.
 
     Example:
-        >>> with ExploreFolder.open(out) as folder:              # doctest: +SKIP
+        >>> with ResultsFolder.open(out, "evaluation") as folder:   # doctest: +SKIP
         ...     folder.write_text("note.txt", "…")
         ...     folder.finish()
     """
 
-    def __init__(self, out: Path, earlier: frozenset[str], held: int, made: bool) -> None:
+    def __init__(
+        self, out: Path, kind: str, earlier: frozenset[str], *, held: int, made: bool
+    ) -> None:
         self.path = out
+        self.kind = kind
         self._earlier = earlier
         self._held = held
         self._made = made
@@ -39,8 +40,12 @@ class ExploreFolder:
         self._names: list[str] = []
 
     @classmethod
-    def open(cls, out: Path) -> ExploreFolder:
-        """Take a folder that is new, empty, or holds an earlier exploration.
+    def open(cls, out: Path, kind: str) -> ResultsFolder:
+        """Take a folder that is new, empty, or holds earlier results of the same kind.
+
+        Args:
+            out: the folder.
+            kind: what fills it, as a word for messages: "exploration", "evaluation", "audit".
 
         Raises:
             RunError: it is a file, holds other files, cannot be written, or another run writes
@@ -48,14 +53,14 @@ class ExploreFolder:
         """
         made = not out.exists()
         try:
-            earlier = _earlier(out)
+            earlier = _earlier(out, kind)
             (out / _OWN).mkdir(parents=True, exist_ok=True)
             held = hold(out / _OWN / "lock", out)
             shutil.rmtree(out / _OWN / "tmp", ignore_errors=True)
             (out / _OWN / "tmp").mkdir()
         except OSError as error:
             raise _cannot_write(out, error) from error
-        return cls(out, earlier, held, made)
+        return cls(out, kind, earlier, held=held, made=made)
 
     def __enter__(self) -> Self:
         return self
@@ -68,10 +73,15 @@ class ExploreFolder:
         own = self.path / _OWN
         shutil.rmtree(self._aside, ignore_errors=True)
         os.close(self._held)
-        if not (own / _LIST).exists():
+        if not (own / self._list).exists():
             shutil.rmtree(own, ignore_errors=True)
             if self._made and not any(self.path.iterdir()):
                 self.path.rmdir()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Files that were prepared so far."""
+        return frozenset(self._names)
 
     def _place(self, name: str) -> Path:
         self._names.append(name)
@@ -130,7 +140,7 @@ class ExploreFolder:
         foreign = [n for n in names if (self.path / n).exists() and n not in self._earlier]
         if foreign:
             raise RunError(
-                f"{self.path / foreign[0]} is not of an earlier exploration and would be lost; "
+                f"{self.path / foreign[0]} is not of an earlier {self.kind} and would be lost; "
                 f"move it, or choose another folder with -o."
             )
         try:
@@ -148,10 +158,14 @@ class ExploreFolder:
             raise _cannot_write(self.path, error) from error
         self._earlier = frozenset(names)
 
+    @property
+    def _list(self) -> str:
+        return f"{self.kind}.json"
+
     def _keep_list(self, names: list[str]) -> None:
-        draft = self._aside / f"{_LIST}.draft"
+        draft = self._aside / f"{self._list}.draft"
         draft.write_text(json.dumps({"files": names}, indent=1), "utf-8")
-        draft.replace(self.path / _OWN / _LIST)
+        draft.replace(self.path / _OWN / self._list)
 
 
 def _cell(value: Any) -> Any:
@@ -160,20 +174,20 @@ def _cell(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _earlier(out: Path) -> frozenset[str]:
-    """Names of the files of an earlier exploration.
+def _earlier(out: Path, kind: str) -> frozenset[str]:
+    """Names of the files that earlier results of this kind have.
 
     Raises:
         RunError: the folder holds something else.
     """
     if out.exists() and not out.is_dir():
         raise RunError(f"{out} is a file, and results need a folder; choose another with -o.")
-    listed = out / _OWN / _LIST
+    listed = out / _OWN / f"{kind}.json"
     if not listed.exists():
         others = out.exists() and any(entry.name != _OWN for entry in out.iterdir())
-        if others or (out / _OWN / _READING).exists():
+        if others or any((out / _OWN).glob("*.json")):
             raise RunError(
-                f"The folder {out} holds files that are not results of an earlier exploration; "
+                f"The folder {out} holds files that are not results of an earlier {kind}; "
                 f"choose an empty or a new one with -o."
             )
         return frozenset()
@@ -182,7 +196,7 @@ def _earlier(out: Path) -> frozenset[str]:
     except (ValueError, KeyError, TypeError):
         raise RunError(
             f"{listed} is damaged, so that nobody knows which files in {out} are of an earlier "
-            f"exploration; choose another folder with -o."
+            f"{kind}; choose another folder with -o."
         ) from None
 
 
