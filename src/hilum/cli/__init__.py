@@ -34,6 +34,11 @@ COMMANDS = Registry(
         ("recipes", "hilum.cli.recipes:app"),
         ("train", "hilum.cli.train:train"),
         ("ensemble", "hilum.cli.ensemble:ensemble"),
+        ("recalibrate", "hilum.cli.recalibrate:recalibrate"),
+        ("submit", "hilum.cli.submit:submit"),
+        ("evaluate", "hilum.cli.evaluate:evaluate"),
+        ("audit", "hilum.cli.audit:audit"),
+        ("study", "hilum.cli.study:app"),
     ],
 )
 
@@ -51,7 +56,12 @@ HELP = {
     "bundles": "List, show, verify and make bundles: networks with their cards.",
     "recipes": "List, show and copy the recipes that come with the package.",
     "train": "Train a network from a recipe, and leave a bundle.",
+    "evaluate": "Say how good a model is, how sure that is, and where it fails.",
+    "submit": "Fill an organiser's CSV with predictions.",
+    "recalibrate": "Fit a bundle's calibration anew on a local sample.",
     "ensemble": "Make one bundle of several runs: mean, averaged weights, one a finding.",
+    "audit": "Ask whether to believe a result: leakage, shortcuts, baselines, labels, drift.",
+    "study": "Run many trainings that differ in one lever each, and write the table.",
 }
 
 USAGE = 2

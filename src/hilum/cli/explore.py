@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from hilum.datasets.exploration import Survey
     from hilum.datasets.exploration.codes import Codes
     from hilum.domain import LabelTable
-    from hilum.report.explore import ExploreFolder
     from hilum.report.explore.examples import Examples
+    from hilum.report.results_folder import ResultsFolder
 
 SEED = 0
 
@@ -61,15 +61,15 @@ def explore(
     from hilum.datasets import exploration
     from hilum.datasets.table import load
     from hilum.errors import LabelError
-    from hilum.report.explore import ExploreFolder
     from hilum.report.explore.page import Source, write
+    from hilum.report.results_folder import ResultsFolder
 
     if table.is_dir():
         raise LabelError(
             f"{table.name} is a folder: give a label table, a .csv, .csv.gz or .parquet file as "
             f"`hilum datasets labels` writes it."
         )
-    with ExploreFolder.open(out) as folder:
+    with ResultsFolder.open(out, "exploration") as folder:
         labels = load(table)
         other = None if against is None else load(against)
         patients = exploration.coded(labels.patients)
@@ -119,7 +119,7 @@ def _look(
     images: Path,
     *,
     patients: Codes,
-    folder: ExploreFolder,
+    folder: ResultsFolder,
     examples: int,
     sample: int | None,
     workers: int,

@@ -44,18 +44,36 @@ class Fold:
         return out / self.name / HELD_OUT
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Division:
+    """How the folds of a cross-validation divide rows, beyond what the recipe says.
+
+    Attributes:
+        among: table whose findings the folds spread evenly, where it is not the run's: runs of
+            single findings then have the folds of the run of all.
+        inner: one part in so many of the rows that are not held out chooses the checkpoint; 0 for
+            none: then all are learnt from, and the same rows choose it.
+    """
+
+    among: LabelTable | None = None
+    inner: int = INNER
+
+
 def outer_folds(recipe: Recipe, table: LabelTable, rows: Rows) -> Split:
     """Which rows each fold holds out; ``data.split_seed`` decides."""
     return folds(table, rows, recipe.folds, np.random.default_rng(recipe.data.split_seed))
 
 
-def folds_of(recipe: Recipe, table: LabelTable, rows: Rows) -> tuple[Sequence[Fold], str]:
+def folds_of(
+    recipe: Recipe, table: LabelTable, rows: Rows, *, inner: int = INNER
+) -> tuple[Sequence[Fold], str]:
     """Folds by patient of the rows of a run, and their digest; none, and "", where it has none.
 
     Args:
         recipe: of the run.
         table: of all its rows.
         rows: of train and tune.
+        inner: as in :class:`Division`.
     """
     if not recipe.folds:
         return (), ""
@@ -63,8 +81,11 @@ def folds_of(recipe: Recipe, table: LabelTable, rows: Rows) -> tuple[Sequence[Fo
     found: list[Fold] = []
     for at, (_, held) in enumerate(sorted(outer.parts.items())):
         rest = np.setdiff1d(rows, held)
+        if not inner:
+            found.append(Fold(f"fold-{at}", held, rest, rest))
+            continue
         rng = np.random.default_rng([recipe.data.split_seed, at])
-        tune = folds(table, rest, INNER, rng).parts["fold 0"]
+        tune = folds(table, rest, inner, rng).parts["fold 0"]
         found.append(Fold(f"fold-{at}", held, np.setdiff1d(rest, tune), tune))
     return found, outer.digest
 

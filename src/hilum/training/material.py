@@ -73,7 +73,7 @@ class Material:
     labelled: Labelled
     said: tuple[NDArray[np.float32], NDArray[np.bool_]]
     notes: tuple[str, ...] = ()
-    kept: NDArray[np.float16] | None = None
+    kept: NDArray[np.floating[Any]] | None = None
     place: dict[int, int] = field(default_factory=dict)
     views: Views | None = None
     masks: Masks | None = None

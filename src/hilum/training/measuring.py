@@ -23,6 +23,7 @@ from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
 from hilum.training.serving import outputs_of
 from hilum.training.under_way import Run
+from hilum.training.views import Views
 
 TOGETHER = "logits_of_all_views"
 """In what is kept out of fold: log-odds of all views of an examination, where there are several."""
@@ -32,7 +33,11 @@ def odds_of(
     run: Run, network: Classifying, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Log-odds that the bundle will give, in single precision, and which rows could be read."""
-    found = _given(run, reader_of(network), run.material.read(run.recipe, rows), rows)
+    served: Served = run.material.read(run.recipe, rows)
+    if run.pooled:
+        assert run.material.kept is not None
+        served = Views(run.material.kept, run.material.place, served)
+    found = _given(run, reader_of(network), served, rows)
     return found, np.asarray(np.isfinite(found).all(1))
 
 

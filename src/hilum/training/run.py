@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle, load
@@ -32,7 +33,7 @@ from hilum.training.card import (
 )
 from hilum.training.environment import keep_environment
 from hilum.training.estimate import Estimate, estimate
-from hilum.training.held_out import INNER, folds_of, keep_held_out
+from hilum.training.held_out import INNER, Division, folds_of, keep_held_out
 from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
 from hilum.training.lung_boxes import lung_boxes
@@ -56,14 +57,14 @@ from hilum.training.networks import (
     second_plan,
     with_backbone,
 )
-from hilum.training.plan import Setting, never
+from hilum.training.plan import Plan, Setting, never
 from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Rows, Served
 from hilum.training.segmentation.finishing import run_masks
 from hilum.training.serving import batches
 from hilum.training.under_way import Run
-from hilum.training.views import Views, remember
+from hilum.training.views import Views, pooled_backbone, remember
 from hilum.training.watch import before, stopping
 from hilum.transforms.augmentation import concerns, needs_lungs, size_after
 
@@ -72,6 +73,9 @@ MEASURED = 256
 
 FEW_STEPS, FEW_TUNED = 50, 30
 """Steps and tuning rows below which a user is warned."""
+
+WHOLE = Division()
+"""Folds as the recipe says."""
 
 SECOND = "second"
 """Folder of the second stage, inside that of its network."""
@@ -110,7 +114,7 @@ def train(
     place = out / recipe.bundle.name
     _, tasks = labels_and_tasks(recipe, data)
     begin(recipe, tasks, weights)  # what cannot be built is refused before anything is decoded
-    machine.on_first(lambda: _claim_folder(recipe, out))
+    machine.on_first(lambda: claim_folder(recipe, out))
     material = gather(recipe, data, out, machine)
     if place.exists():  # done by an earlier run of the same recipe on the same data
         return load(place)
@@ -119,13 +123,18 @@ def train(
     with run.told:
         if recipe.structures:
             return run_masks(run, partial(_fitted, run), place)
-        held, note, digest = _out_of_fold(run)
+        held, note, digest = out_of_fold(run)
         network, begun = _shipped(run)
         end = run.alone
         return machine.on_first(lambda: _finish(end, network, begun, held, note, digest, place))
 
 
-def _claim_folder(recipe: Recipe, out: Path) -> None:
+def claim_folder(recipe: Recipe, out: Path) -> None:
+    """Write the recipe into a run's folder, or see that the folder is of the same recipe.
+
+    Raises:
+        RunError: it is of another.
+    """
     out.mkdir(parents=True, exist_ok=True)
     said, file = recipe.model_dump_json(indent=1), out / "recipe.json"
     if file.exists() and not any(out.glob("*/epochs.jsonl")):
@@ -241,20 +250,20 @@ def _served(run: Run, rows: NDArray[np.int64], *, learnt: bool) -> Served:
     served = material.served(recipe, rows, policy)
     if material.kept is None:
         return served
-    return Views(material.kept, material.place, served)
+    return Views(material.kept, material.place, served, pooled=run.pooled)
 
 
 def _fitted(
     run: Run, name: str, parts: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> tuple[AnyNetwork, Begun]:
     """One network, trained; a folder that is done is loaded."""
-    begun = begin(run.recipe, run.material.tasks, run.weights)
+    begun = _begun(run)
     network, folder = begun.network, run.out / name
     run.told.network(name)
     first, second = folder / "done", folder / SECOND / "done"
     _heed_labels(run, parts, name)
     rows = (_served(run, parts[0], learnt=True), _served(run, parts[1], learnt=False))
-    plan = plan_of(run.recipe, run.material, parts[0])
+    plan = _plan(run, parts[0])
     learnt = not first.exists()
     if not learnt:
         load_best(network, folder)
@@ -266,9 +275,25 @@ def _fitted(
         run.machine.on_first(first.touch)
     if run.recipe.second_stage:
         _second_stage(run, network, rows, second)
-    if learnt:
+    if learnt and run.page:
         run.machine.on_first(lambda: _page(run))
     return network.cpu().eval(), begun
+
+
+def _begun(run: Run) -> Begun:
+    """A network before its first step; where a frozen backbone is remembered, its head alone."""
+    if not run.pooled:
+        return begin(run.recipe, run.material.tasks, run.weights)
+    torch.manual_seed(run.recipe.seed)
+    assert run.material.kept is not None
+    backbone, model = pooled_backbone(run.material.kept.shape[2]), run.recipe.model
+    network = Network(backbone, run.material.tasks, head=model.head, dropout=model.dropout)
+    return Begun(network, None, ())
+
+
+def _plan(run: Run, rows: NDArray[np.int64]) -> Plan:
+    plan = plan_of(run.recipe, run.material, rows)
+    return replace(plan, cut="") if run.pooled else plan
 
 
 def _reestimate(run: Run, network: AnyNetwork, rows: NDArray[np.int64]) -> None:
@@ -311,7 +336,7 @@ def _second_stage(run: Run, network: AnyNetwork, rows: tuple[Served, Served], do
         load_best(network, folder)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    plan = second_plan(run.recipe, plan_of(run.recipe, run.material, rows[0].rows))
+    plan = second_plan(run.recipe, _plan(run, rows[0].rows))
     fit_network(
         network,
         rows,
@@ -323,13 +348,22 @@ def _second_stage(run: Run, network: AnyNetwork, rows: tuple[Served, Served], do
     run.machine.on_first(done.touch)
 
 
-def _out_of_fold(run: Run) -> tuple[dict[str, NDArray], str, str]:
-    """Log-odds of rows by networks that saw nothing of their patients."""
+def out_of_fold(run: Run, division: Division = WHOLE) -> tuple[dict[str, NDArray], str, str]:
+    """Log-odds of rows by networks that saw nothing of their patients.
+
+    Args:
+        run: under way; it keeps each fold's log-odds, and ``out-of-fold.npz``.
+        division: of the folds.
+
+    Returns:
+        Rows with their log-odds, targets and mask; how they came about, in words; and the digest
+        of the folds.
+    """
     recipe, material = run.recipe, run.material
     rows = material.rows
     if not recipe.folds:
         return {}, "", ""
-    each, digest = folds_of(recipe, material.table, rows)
+    each, digest = folds_of(recipe, division.among or material.table, rows, inner=division.inner)
     odds = np.zeros((len(material.table), len(material.table.findings)), np.float32)
     good = np.zeros(len(material.table), np.bool_)
     every = np.full_like(odds, np.nan)

@@ -23,6 +23,9 @@ class Run:
         weights: folder of weights.
         setting: where it computes, and who is told.
         material: what it learns from.
+        page: whether the run's page is drawn while it goes on.
+        pooled: ``material.kept`` holds what heads pool, from :func:`~.views.remember_pooled`: only
+            heads are built, and learn.
     """
 
     recipe: Recipe
@@ -31,6 +34,8 @@ class Run:
     weights: Path
     setting: Setting
     material: Material
+    page: bool = True
+    pooled: bool = False
 
     @property
     def machine(self) -> Machine:

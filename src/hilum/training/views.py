@@ -8,19 +8,26 @@ saves most of the network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.progress import track
+from torch import nn
 from torch.utils.data import Dataset
 
 from hilum.errors import RecipeError, RunError
+from hilum.models.backbones import Backbone
 from hilum.models.network import Network
-from hilum.training.rows import PLAIN, Item, Key, Rows, batch_of, labels
+from hilum.training.machine import Machine, arithmetic
+from hilum.training.rows import PLAIN, Item, Key, Rows, Served, batch_of, labels
 
 BATCH = 16
+
+Kept = NDArray[np.floating[Any]]
 
 
 def remember(
@@ -100,6 +107,94 @@ def _fill(
                 )
 
 
+def remember_pooled(
+    network: Network, rows: Rows, *, views: int, plain: Path, augmented: Path, machine: Machine
+) -> Kept:
+    """Compute what the head pools of every row, where the whole backbone is frozen.
+
+    Heads that pool by average and maximum need two numbers a channel, maximum M and mean m. They
+    are kept as a map of two places, M and 2 m − M, of which both come out again. The attentive head
+    looks at places, and has the map kept whole.
+
+    Args:
+        network: frozen wholly, batch normalisation too.
+        rows: all rows that any network needs, with their augmentation.
+        views: number of augmented views.
+        plain: .npy file for the plain radiographs; read where it is there.
+        augmented: likewise, for the augmented views.
+        machine: where. Augmented views are computed in bfloat16 on a processor made for it, which
+            is far below what augmentation changes; plain radiographs in float32.
+
+    Returns:
+        [1 + views, rows, width, 1, 2]; for a head that pools by average alone that one number,
+        [1 + views, rows, width, 1, 1]; for one that looks at places [1 + views, rows, width, h, w]
+        in half precision. NaN for a picture that cannot be read.
+    """
+    network.to(device=machine.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    parts = [_pooled(network, rows, (PLAIN,), plain, machine.device)]
+    if views:
+        parts.append(_pooled(network, rows, range(1, views + 1), augmented, machine.device))
+    kept = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    only_average = network.head.pooled == (kept.shape[2],)
+    return kept.mean(-1, keepdims=True) if only_average else kept
+
+
+def _pooled(
+    network: Network, rows: Rows, epochs: Sequence[int], file: Path, device: torch.device
+) -> Kept:
+    if file.exists():
+        return np.load(file)
+    found = []
+    for epoch in epochs:
+        made: list[Kept] = []
+        for start in track(range(0, len(rows), BATCH), f"backbone, view {epoch}", transient=True):
+            places = range(start, min(start + BATCH, len(rows)))
+            one = [rows[epoch, at] for at in places]
+            good = [at for at, item in enumerate(one) if isinstance(item, Item)]
+            items = batch_of(one).items
+            if items is None:
+                raise RunError(f"Rows {start} and on cannot be read any more; pack them again.")
+            image = items.image.to(device).contiguous(memory_format=torch.channels_last)
+            fast = epoch != PLAIN and arithmetic("auto", mostly_frozen=False) == "bfloat16"
+            with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
+                maps = _two_places(network.map(image).float(), network)
+            kept = np.full((len(places), *maps.shape[1:]), np.nan, maps.dtype)
+            kept[good] = maps
+            made.append(kept)
+        found.append(np.concatenate(made))
+    partial = file.with_suffix(".partial.npy")
+    np.save(partial, np.stack(found))
+    partial.replace(file)
+    return np.stack(found)
+
+
+def _two_places(found: torch.Tensor, network: Network) -> Kept:
+    if len(network.head.pooled) > 1:  # one vector an output: it weighs places
+        return found.half().cpu().numpy()
+    most = found.amax((2, 3))
+    return torch.stack([most, 2 * found.mean((2, 3)) - most], 2)[:, :, None].cpu().numpy()
+
+
+class _Kept(nn.Module):
+    """Gives maps as it gets them; an image it makes as wide as they are."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward_features(self, image: torch.Tensor) -> torch.Tensor:
+        return image if image.shape[1] == self.width else image.expand(-1, self.width, -1, -1)
+
+
+def pooled_backbone(width: int) -> Backbone:
+    """What stands in the place of a frozen backbone whose maps are remembered.
+
+    Args:
+        width: channels of its maps.
+    """
+    return Backbone("remembered", _Kept(width), size=(8, 8))
+
+
 class Views(Dataset[Item | int]):
     """Rows as remembered activations.
 
@@ -107,10 +202,14 @@ class Views(Dataset[Item | int]):
         kept: from :func:`remember`.
         place: row number → position in ``kept``.
         rows: what the rows are; their targets, masks and numbers are served.
+        pooled: the network takes what was remembered for its input, and never an image.
     """
 
-    def __init__(self, kept: NDArray[np.float16], place: dict[int, int], rows: Rows) -> None:
-        self.kept, self.place, self.source = kept, place, rows
+    def __init__(
+        self, kept: Kept, place: dict[int, int], rows: Rows, *, pooled: bool = False
+    ) -> None:
+        self.kept, self.place = kept, place
+        self.source: Served = self if pooled else rows
         self.targets, self.mask, self.rows = rows.targets, rows.mask, rows.rows
         self.patients, self.strata, self.seed = rows.patients, rows.strata, rows.seed
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hilum.evaluation.overlap import dice
+from hilum.evaluation.localisation.overlap import dice
 from hilum.phantoms import draw_chest, draw_hand
 from hilum.training.lungs.teacher import teach, without_ribs
 

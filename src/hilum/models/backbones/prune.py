@@ -32,6 +32,8 @@ def prune(net: nn.Module, seen: Trace, behind: Set[str] = frozenset()) -> frozen
 
 def _needed(result: Tensor, tensors: dict[str, Tensor]) -> set[str]:
     """Names of those on which a result depends."""
+    if not tensors:
+        return set()
     found = torch.autograd.grad(
         result.sum(), list(tensors.values()), allow_unused=True, retain_graph=True
     )
