@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from hilum.audit import Scores, Subject, audit
+from hilum.audit.columns import for_all
 from hilum.errors import EvaluationError
+from hilum.evaluation import Measure
 from tests.audit.drawn import looks_of, shifted, table_of
 
 N = 240
@@ -210,3 +212,57 @@ def test_the_same_seed_gives_the_same_audit(options):
     one, two = (judged(table, options, looks=looks) for _ in range(2))
     assert one.lines == two.lines
     assert one.standings == two.standings
+
+
+def test_the_surest_of_many_gaps_is_judged_not_the_widest(options):
+    """Few images make wide gaps by chance; a gap that many images prove must not hide behind."""
+    rng = np.random.default_rng(12)
+    n = 1260
+    has = np.arange(n) % 2
+    source = np.array(["a"] * 600 + ["b"] * 600 + ["c"] * 60)
+    far = np.select([source == "a", source == "b"], [0.9, 0.25], 0.01)
+    values = np.clip(has * far * 0.6 + rng.random(n) * 0.4, 0, 1)
+    table = table_of({"mass": has}, source=source.tolist())
+    found = judged(table, options, scores=Scores("drawn", ("mass",), values[:, None]))
+    line = found.line("inside-each-source")
+    assert line.outcome == "fails"
+    assert "of 3, with an interval that holds for all at once" in line.words
+
+
+def test_gaps_between_many_sources_are_rarely_told_by_chance(options):
+    told = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        has = rng.integers(0, 2, 400)
+        table = table_of({"mass": has}, source=[f"s{i % 5}" for i in range(400)])
+        values = np.clip(0.3 * has + 0.7 * rng.random(400), 0, 1)
+        found = judged(table, options, scores=Scores("drawn", ("mass",), values[:, None]))
+        told += found.line("inside-each-source").outcome != "passes"
+    assert told <= 3
+
+
+def test_an_interval_for_all_numbers_at_once():
+    one = Measure(0.3, low=0.1, high=0.4)
+    assert for_all(one, 1) == one
+    ten = for_all(one, 10)
+    assert ten.low == pytest.approx(0.3 - 0.2 * 2.807 / 1.960, abs=0.001)  # normal, 1 − .025/10
+    assert ten.high == pytest.approx(0.3 + 0.1 * 2.807 / 1.960, abs=0.001)
+    assert for_all(Measure(None, "undefined"), 10).value is None
+
+
+def test_drift_and_outputs_count_the_judged_images_alone(options):
+    old = np.tile([0.2, 0.8], N // 2)
+    new = old.copy()
+    new[: N // 2] = 1 - new[: N // 2]
+    new[-6:] = np.nan
+    scores = Scores("two", ("mass", "nodule"), np.stack([new, old], 1))
+    earlier = Scores("one", ("mass",), old[:, None], {"mass": 0.5})
+    found = judged(plain(), options, scores=scores, earlier=earlier,
+                   judged=np.arange(N // 2, N))  # fmt: skip
+    assert found.line("drift").number.value == 0.0
+    assert [row[1] for row in found.tables["drift"].rows] == [N // 2 - 6]
+    assert [row[1] for row in found.tables["outputs"].rows] == [N // 2 - 6, N // 2]
+    ranks = Scores("three", ("mass",), 9 * old[:, None], probabilities=False)
+    line = judged(plain(), options, scores=ranks, earlier=earlier).line("drift")
+    assert line.outcome == "not asked"
+    assert "two scales" in line.words

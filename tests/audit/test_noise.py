@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hilum.audit import Scores, Subject, audit, confident
-from hilum.audit.noise import of_perfect_labels
+from hilum.audit.noise import among_the_surest, of_perfect_labels
 from tests.audit.drawn import table_of
 
 
@@ -78,3 +78,44 @@ def test_rows_worth_a_look_are_named_and_weak_scores_give_none(options):
     line = audit(Subject(title="x", table=table, scores=weak), options).line("label-noise")
     assert line.outcome == "not asked"
     assert "Mass" in line.words
+
+
+@pytest.mark.parametrize(
+    ("apart", "swapped", "outcome"),
+    [(1.6, 0.0, "passes"), (2.5, 0.0, "passes"), (4.0, 0.12, "warns")],
+)
+def test_overlapping_scores_are_no_wrong_labels(options, apart, swapped, outcome):
+    """Perfect labels under scores that overlap pass, though confident learning doubts many."""
+    told = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        truth = rng.random(900) < 0.4
+        score = apart * truth + rng.normal(size=900)
+        p = 1 / (1 + np.exp(-(apart * score - apart**2 / 2 + np.log(0.4 / 0.6))))
+        labels = truth ^ (rng.random(900) < swapped)
+        found = audit(
+            Subject(title="x", table=table_of({"mass": labels.astype(int)}),
+                    scores=Scores("s", ("mass",), p[:, None])), options,
+        )  # fmt: skip
+        told.append(found.line("label-noise").outcome)
+    assert told.count(outcome) >= 5, told
+
+
+@pytest.mark.parametrize(("missed", "invented"), [(0.2, 0.0), (0.0, 0.1), (0.0, 0.0)])
+def test_labels_among_the_surest_of_the_other_kind(missed, invented):
+    truth, labels, p = drawn(20_000, missed, invented, spread=0.45)
+    assert among_the_surest(labels, p) == pytest.approx((truth != labels).mean(), abs=0.02)
+    weights = np.random.default_rng(2).integers(0, 3, 20_000)
+    assert among_the_surest(labels, p, weights) == pytest.approx(
+        among_the_surest(labels, p), abs=0.02
+    )
+    assert among_the_surest(np.ones(5, bool), np.linspace(0, 1, 5)) is None
+
+
+def test_scores_that_are_no_probabilities_give_no_estimate(options):
+    _, labels, p = drawn(400, 0.0, 0.0, spread=0.5)
+    scores = Scores("s", ("mass",), 30 * p[:, None], probabilities=False)
+    table = table_of({"mass": labels.astype(int)})
+    line = audit(Subject(title="x", table=table, scores=scores), options).line("label-noise")
+    assert line.outcome == "not asked"
+    assert "no probabilities" in line.words

@@ -124,3 +124,20 @@ def test_copies_across_a_split_are_found(folder, options):
                           copies=apart), options)  # fmt: skip
     assert clean.line("pictures-shared").outcome == "passes"
     assert clean.line("patients-shared").outcome == "passes"
+
+
+def test_pictures_that_are_not_there_are_no_proof_of_no_copies(folder, options):
+    """Test pictures without a file count nowhere; where none was compared, nothing passes."""
+    table = table_of({"mass": [0] * 10}, [f"p{i}" for i in range(10)])
+    train, some, none = np.array([2, 3]), np.array([4, 8, 9]), np.array([8, 9])
+    copies = find_copies(table, folder, (train, some))
+    assert (copies.looked, copies.tested, copies.unread) == (3, 1, 2)
+    line = audit(Subject(title="x", table=table, train=train, test=some, copies=copies),
+                 options).line("pictures-shared")  # fmt: skip
+    assert line.outcome == "passes"
+    assert "1 of them of the test part, 2 could not be read" in line.words
+    copies = find_copies(table, folder, (train, none))
+    line = audit(Subject(title="x", table=table, train=train, test=none, copies=copies),
+                 options).line("pictures-shared")  # fmt: skip
+    assert line.outcome == "not asked"
+    assert "0 of the test part and 2 of training" in line.words

@@ -114,3 +114,60 @@ def test_a_probe_never_sees_the_patient(options):
     found = judged(table, options, looks=looks_of(rng, features=own[people]))
     whole = found.standings[0].whole
     assert whole.low < 0.5 < whole.high
+
+
+def of_chance(seed, sources, n=240, images=1):
+    """A finding and sources that have nothing to do with each other, by patients of some images."""
+    rng = np.random.default_rng(seed)
+    people = np.arange(n) // images
+    has = (rng.random(n // images) < 0.3)[people].astype(int)
+    source = rng.integers(0, sources, n // images)[people]
+    return table_of({"mass": has}, [f"p{i}" for i in people], source=[f"s{i}" for i in source])
+
+
+@pytest.mark.parametrize(("sources", "images"), [(20, 3), (120, 1), (12, 4)])
+def test_small_sources_and_patients_with_many_images_are_no_shortcut(options, sources, images):
+    alarms = {"source-label": 0, "between-sources": 0, "baselines": 0}
+    for seed in range(10):
+        table = of_chance(seed, sources, images=images)
+        rng = np.random.default_rng(seed)
+        has = table.states[:, 0]
+        scores = Scores(
+            "drawn", ("mass",), np.clip(0.5 * has + 0.5 * rng.random(len(has)), 0, 1)[:, None]
+        )
+        found = judged(table, options, scores=scores)
+        assert found.standings[0].source.value > 0.6  # in-sample, by chance alone
+        for code in alarms:
+            alarms[code] += found.line(code).outcome == "fails"
+    assert max(alarms.values()) <= 2, alarms
+
+
+def test_sources_of_one_image_are_too_small_to_tell(options):
+    table = table_of({"mass": [0, 1] * 60}, source=[f"s{i}" for i in range(N)])
+    line = judged(table, options).line("between-sources")
+    assert line.outcome == "not asked"
+    assert "too small" in line.words
+
+
+def test_a_source_may_be_called_unknown(options):
+    rng = np.random.default_rng(4)
+    has = np.arange(240) % 2
+    table = table_of({"mass": has}, source=["unknown", "unknown", "b", "b", "", ""] * 40)
+    scores = Scores("drawn", ("mass",), (0.4 * has + 0.6 * rng.random(240))[:, None])
+    found = judged(table, options, scores=scores)
+    rows = [row for row in found.tables["each-source"].rows if row[0] == "model"]
+    assert [row[2] for row in rows] == ["b", "unknown", "unknown"]
+    assert len({row[5] for row in rows}) == 3
+
+
+def test_few_patients_say_nothing_of_sources(options):
+    table = table_of({"mass": [0, 1] * 20}, ["one", "two"] * 20, source=["a", "b"] * 20)
+    found = judged(table, options)
+    for code in ("source-label", "between-sources"):
+        assert found.line(code).outcome == "not asked"
+        assert "10 patients" in found.line(code).words
+
+
+def test_a_finding_that_is_asked_twice_is_judged_once(options):
+    table = table_of({"mass": [0, 1] * 60}, source=["a", "a", "b", "b"] * 30)
+    assert len(judged(table, options, findings=("mass", "mass")).standings) == 1

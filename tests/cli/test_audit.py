@@ -92,8 +92,66 @@ def test_what_cannot_be_asked_is_told(hilum, labels, tmp_path):
         (("--labels", labels, "--finding", "efusion"), "Effusion"),
         (("--labels", labels, "--finding", "mass"), "no labels of 'mass'"),
         (("--labels", tmp_path), "--columns"),
+        (("--labels", labels, "--source", "raod"), "no column 'raod'; it has ['source', 'split']"),
+        (("--labels", labels, "--seed", "-1"), "--seed"),
     ):
         done = hilum("audit", *arguments, *out)
         assert done.status == 2, arguments
         assert words in done.err
         assert not (tmp_path / "out" / "index.html").exists()
+
+
+def test_what_predictions_lack_or_have_besides_is_told(hilum, labels, tmp_path):
+    rng = np.random.default_rng(1)
+    file = said(tmp_path, np.clip(HAS * 0.4 + rng.random(N) * 0.6, 0, 1))
+    file.write_text(file.read_text("utf-8") + "other-1.png,0.5\nother-2.png,0.5\n", "utf-8")
+    out = ("--labels", labels, "-o", tmp_path / "out", "--samples", 100)
+    done = hilum("audit", file, *out)
+    assert "2 images of said.csv are not among the rows" in done.out
+    assert "'other-1.png', 'other-2.png'" in done.out
+    done = hilum("audit", file, *out, "--test", "tune")
+    assert done.status == 2
+
+
+def test_the_part_that_is_judged_is_the_one_that_must_share_nothing(hilum, tmp_path):
+    table = table_of(
+        {"effusion": HAS}, [f"p{i % 24}" for i in range(N)],
+        split=["train"] * 24 + ["tune"] * 24,
+    )  # fmt: skip
+    save(table, tmp_path / "labels.csv")
+    out = ("--labels", tmp_path / "labels.csv", "-o", tmp_path / "out", "--samples", 100)
+    done = hilum("audit", *out)
+    assert "NOT ASKED Do patients stand" in done.out
+    done = hilum("audit", *out, "--test", "tune")
+    assert done.status == 1
+    assert "24 patients with 24 of 24 test images" in done.out
+
+
+def test_an_earlier_version_may_be_what_hilum_read(hilum, labels, tmp_path):
+    read = tmp_path / "read"
+    read.mkdir()
+    old = np.tile([0.2, 0.9], N // 2)
+    rows = [f"image-{i}.png,effusion,{p},0.5" for i, p in enumerate(old)]
+    header = "image,finding,probability,operating_point"
+    (read / "findings.csv").write_text("\n".join([header, *rows]) + "\n")
+    new = np.where(np.arange(N) < 12, 0.9, old)
+    arguments = (said(tmp_path, new), "--labels", labels, "--samples", 100)
+    done = hilum("audit", *arguments, "-o", tmp_path / "out", "--earlier", read)
+    held = json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))
+    [drift] = [v for v in held["verdicts"] if v["code"] == "drift"]
+    assert drift["number"]["value"] == 6 / N, done.err
+    assert "6 to present and 0 to absent" in drift["words"]
+
+
+def test_anyones_csv_is_the_one_that_was_named(hilum, tmp_path):
+    """A column map names a table; the file that was given is read, not its neighbour."""
+    rows = [f"{i}.png,p{i},{'effusion' if i % 2 else ''},{'ab'[i // 2 % 2]}" for i in range(48)]
+    (tmp_path / "mine.csv").write_text("\n".join(["file,who,says,road", *rows]) + "\n")
+    (tmp_path / "map.toml").write_text(
+        'table = "theirs.csv"\nimage = "file"\npatient = "who"\nlabels = "says"\n'
+        '[columns]\nroad = "road"\n'
+    )
+    done = hilum("audit", "--labels", tmp_path / "mine.csv", "--columns", tmp_path / "map.toml",
+                 "-o", tmp_path / "out", "--samples", 100, "--source", "road")  # fmt: skip
+    assert done.status == 0, done.err
+    assert json.loads((tmp_path / "out" / "audit.json").read_text("utf-8"))["images"] == 48

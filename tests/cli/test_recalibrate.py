@@ -70,6 +70,29 @@ def test_findings_that_keep_their_calibration_are_told(hilum, ward, tiny_bundle)
     assert not (ward / "new").exists()
 
 
+def test_images_without_a_prediction_are_told(hilum, ward, tiny_bundle):
+    lines = (ward / "said.csv").read_text().splitlines()
+    (ward / "said.csv").write_text("\n".join(lines[:501]) + "\n")
+    done = hilum(
+        "recalibrate", tiny_bundle.location, ward / "said.csv", "--labels", ward / "labels.csv",
+        "-o", ward / "new", "--method", "shift",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert "100 of 600 images of the labels lack a prediction" in done.out
+
+
+@pytest.mark.parametrize("method", ["auto", "shift"])
+def test_labels_that_go_the_other_way_are_told(hilum, ward, tiny_bundle, method):
+    said = [line.split(",") for line in (ward / "said.csv").read_text().splitlines()]
+    turned = [",".join([name, *(f"{1 - float(v):.9g}" for v in row)]) for name, *row in said[1:]]
+    (ward / "said.csv").write_text("\n".join([",".join(said[0]), *turned]) + "\n")
+    done = hilum(
+        "recalibrate", tiny_bundle.location, ward / "said.csv", "--labels", ward / "labels.csv",
+        "-o", ward / "new", "--method", method,
+    )  # fmt: skip
+    assert "the FEWER have it here" in done.out
+
+
 def test_radiographs_are_read_where_they_lie(hilum, ward, tiny_bundle):
     folder = ward / "films"
     folder.mkdir()

@@ -56,6 +56,7 @@ def test_boxes_are_placed_by_name(tmp_path):
         ("image,finding,score,x,y,w,h\na,mass,.5,1,1,0,2\n", "1 boxes have no area: rows 2"),
         ("image,finding,score,x,y,w,h\na,mass,.5,1,1,b,2\n", "column 'w': 1 cells are no numbers"),
         ("image,finding,score,x,y,w,h\na,mass,nan,1,1,2,2\n", "column 'score': 1 cells"),
+        ("image,finding,score,x,y,w,h\na,mass,.5,.1,.1,.2,.2\n", "all boxes end within the first"),
         ("image,finding,score,x,y,w,h\na,masss,.5,1,1,2,2\n", "did you mean"),
     ],
 )

@@ -79,7 +79,7 @@ def check(case: Case, hanging: Mapping[str, Hanging], known: Mapping[str, Column
     found = []
     for key in case.findings:
         others = {"age, sex and view": known.get(key)}
-        if key in hanging and hanging[key].alone.defined:
+        if key in hanging and not hanging[key].by_chance:
             others["the source"] = hanging[key].column
         for name, column in others.items():
             if key in case.model and column is not None:
@@ -90,7 +90,10 @@ def check(case: Case, hanging: Mapping[str, Hanging], known: Mapping[str, Column
                 if gap.defined:
                     found.append((key, name, gap))
     if not found:
-        words = "No age, sex, view or source stands in the table to compare with."
+        words = (
+            "Nothing to compare with: no age, sex or view in the table, and the source tells "
+            "no more than chance."
+        )
         return Checked((Verdict("baselines", _TITLE, "not asked", words),))
     below = [f for f in found if f[2].high is not None and f[2].high < 0]
     unsure = [f for f in found if f not in below and (f[2].low is None or f[2].low <= 0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,6 +118,25 @@ def once(mean: Measure, one: Measure) -> Measure:
     """The mean over seeds with the counts of one, since all seeds judge the same images."""
     reason = mean.reason if mean.value is not None else one.reason or mean.reason
     return replace(mean, positives=one.positives, negatives=one.negatives, reason=reason)
+
+
+def for_all(m: Measure, asked: int) -> Measure:
+    """The measure with an interval that holds for all of several numbers at once.
+
+    Each end moves away as the quantile of the normal distribution for 1 / ``asked`` of the error
+    does (Bonferroni), so that the most striking of many is no more often chance than a single one.
+
+    Args:
+        m: one of the numbers; without an interval it stays as it is.
+        asked: how many numbers were looked at.
+    """
+    if m.value is None or m.low is None or m.high is None or asked < 2:
+        return m
+    normal, beyond = NormalDist(), (1 - m.level) / 2
+    wider = normal.inv_cdf(beyond / asked) / normal.inv_cdf(beyond)
+    return replace(
+        m, low=m.value - wider * (m.value - m.low), high=m.value + wider * (m.high - m.value)
+    )
 
 
 def _seeds(values: NDArray[np.float64], seeds: int) -> NDArray[np.float64]:

@@ -24,14 +24,20 @@ def check(case: Case) -> Checked:
         words = "There is one version only: name the earlier one with --earlier."
         return Checked((Verdict("drift", _TITLE, "not asked", words),))
     common = [key for key in old.findings if key in new.findings]
-    both = np.flatnonzero(new.scored & old.scored)
+    both = np.flatnonzero(case.judged & new.scored & old.scored)
     if not common or not len(both):
         words = "The two versions have no finding, or no image, in common."
+        return Checked((Verdict("drift", _TITLE, "not asked", words),))
+    if new.probabilities != old.probabilities:
+        words = (
+            f"{new.name} and {old.name} speak on two scales, probabilities and scores of another "
+            f"kind: give both on one."
+        )
         return Checked((Verdict("drift", _TITLE, "not asked", words),))
     rows, changes = [], []
     for key in common:
         a, b = old.column(key), new.column(key)
-        both = np.flatnonzero(a.has & b.has)
+        both = np.flatnonzero(case.judged & a.has & b.has)
         if not len(both):
             continue
         before, after = a.values[both, 0], b.values[both, 0]
@@ -86,11 +92,10 @@ def _verdict(
     if not changes:
         words = f"{old} has no thresholds, so it decides nothing; drift.csv says how scores move."
         return Verdict("drift", _TITLE, "not asked", words)
-    key, share, up, down = max(changes, key=lambda c: c[1].value or 0.0)
-    value, low = share.value or 0.0, share.low or 0.0
+    key, share, up, down = max(changes, key=lambda c: (c[1].low or 0.0, c[1].value or 0.0))
     outcome: Outcome = "passes"
-    if value > DRIFT_WARNS:
-        outcome = "fails" if low > DRIFT_FAILS else "warns"
+    if any((m.value or 0.0) > DRIFT_WARNS for _, m, _, _ in changes):
+        outcome = "fails" if (share.low or 0.0) > DRIFT_FAILS else "warns"
     told = [f"{name_of(k)} {m.value:.1%}" for k, m, *_ in changes if (m.value or 0) > DRIFT_WARNS]
     words = (
         f"{old} → {new} on {max(row[1] for row in rows):,} images: most decisions change on "

@@ -31,6 +31,7 @@ class Copies:
         near: rows of train and of test that show the same, and what differs, in words.
         between: pairs of two patients, on whichever side.
         looked: pictures that were compared.
+        tested: of these, pictures of the test part.
         unread: pictures that could not be.
     """
 
@@ -38,6 +39,7 @@ class Copies:
     near: tuple[tuple[int, int, str], ...]
     between: int
     looked: int
+    tested: int
     unread: int
 
 
@@ -76,6 +78,7 @@ def find_copies(
         near=tuple(near),
         between=len(found.between_patients),
         looked=len(rows) - len(found.unread),
+        tested=int(in_test.sum()) - sum(bool(in_test[at]) for at in found.unread),
         unread=len(found.unread),
     )
 
@@ -159,14 +162,20 @@ def _pictures(subject: Subject) -> Checked:
         words = "No pictures were given: name their folder with --data."
         return Checked((Verdict("pictures-shared", _PICTURES, "not asked", words),))
     hit = {row for _, row in copies.equal} | {row for _, row, _ in copies.near}
-    share = wilson(len(hit), len(subject.test))
+    if not hit and not 0 < copies.tested < copies.looked:
+        words = (
+            f"Pictures of both parts are needed, and {copies.tested:,} of the test part and "
+            f"{copies.looked - copies.tested:,} of training could be read: is --data their folder?"
+        )
+        return Checked((Verdict("pictures-shared", _PICTURES, "not asked", words),))
+    share = wilson(len(hit), max(copies.tested, len(hit)))
     outcome: Outcome = "passes"
     if hit:
         outcome = "fails" if (share.value or 0) >= LEAK_FAILS else "warns"
     words = (
         f"{len(copies.equal):,} test files equal a training file, {len(copies.near):,} pairs of a "
         f"training and a test picture show the same exposure; {copies.looked:,} pictures were "
-        f"compared"
+        f"compared, {copies.tested:,} of them of the test part"
     )
     words += f", {copies.unread:,} could not be read" if copies.unread else ""
     words += (
@@ -180,7 +189,7 @@ def _pictures(subject: Subject) -> Checked:
         else ""
     )
     line = Verdict("pictures-shared", _PICTURES, outcome, words, advice, share,
-                   "share of test images")  # fmt: skip
+                   "share of the test pictures compared")  # fmt: skip
     listed = dict.fromkeys(copies.equal, "equal file")
     for a, b, relation in copies.near:
         listed.setdefault((a, b), relation)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from hilum.audit.columns import Asked, Column, difference, measure
+from hilum.audit.columns import Asked, Column, difference, for_all, measure
 from hilum.audit.limits import FEW, GAP_FAILS, GAP_WARNS
 from hilum.audit.probes import Vectors, leaving_out
 from hilum.audit.sources import NO_SOURCES, Hanging
@@ -71,11 +72,10 @@ def _three(m: Measure | None) -> tuple[float | None, ...]:
     return (None, None, None) if m is None else (m.value, m.low, m.high)
 
 
-def _asked(case: Case, key: str, source: str, *columns: Column) -> Asked:
+def _asked(case: Case, key: str, source: int, *columns: Column) -> Asked:
     assert case.sources is not None
     rows = case.rows(key, *columns)
-    at = case.sources.values.index("" if source == "unknown" else source)
-    rows = rows[case.sources.number[rows] == at]
+    rows = rows[case.sources.number[rows] == source]
     return Asked(rows, case.target(key)[rows], case.patients[rows])
 
 
@@ -83,7 +83,7 @@ def _places(case: Case, hanging: Hanging, column: Column) -> list[Place]:
     options = case.options
     found = []
     for inside in hanging.inside:
-        asked = _asked(case, hanging.finding, inside.source, column)
+        asked = _asked(case, hanging.finding, inside.number, column)
         number = measure(asked, column, rng=options.rng(), samples=options.samples,
                          level=options.level)  # fmt: skip
         found.append(Place(hanging.finding, inside.source, number))
@@ -107,7 +107,7 @@ def _left_out(case: Case, hanging: Hanging, vectors: Vectors) -> list[Place]:
     unseen, seen = Column(values, has), case.whole[key]
     found = []
     for inside in hanging.inside:
-        asked = _asked(case, key, inside.source, unseen, seen)
+        asked = _asked(case, key, inside.number, unseen, seen)
         if min(int(asked.targets.sum()), int((~asked.targets).sum())) < FEW:
             continue
         how = {"samples": options.samples, "level": options.level}
@@ -129,9 +129,8 @@ def _inside_verdict(case: Case, places: list[Place]) -> Verdict:
     gaps = []
     for key in case.findings:
         here = [p for p in places if p.finding == key and p.auroc.defined]
-        if len(here) > 1:
-            best = max(here, key=lambda p: p.auroc.value or 0.0)
-            least = min(here, key=lambda p: p.auroc.value or 0.0)
+        for one, other in combinations(here, 2):
+            best, least = sorted((one, other), key=lambda p: -(p.auroc.value or 0.0))
             gaps.append((key, best, least, _gap(best.auroc, least.auroc)))
     if not gaps:
         told = [f"{name_of(p.finding)} {p.source} {p.auroc}" for p in places]
@@ -140,19 +139,23 @@ def _inside_verdict(case: Case, places: list[Place]) -> Verdict:
             + (f" Inside one: {first_few(told, quoted=False)}." if told else "")
         )  # fmt: skip
         return Verdict(code, _INSIDE, "not asked", words)
-    key, best, least, gap = max(gaps, key=lambda g: g[3].value or 0.0)
+    gaps = [(key, best, least, for_all(gap, len(gaps))) for key, best, least, gap in gaps]
+    key, best, least, gap = max(gaps, key=lambda g: -1.0 if g[3].low is None else g[3].low)
     value, low = gap.value or 0.0, gap.low if gap.low is not None else 0.0
     outcome: Outcome = "passes"
     if low > 0 and value >= GAP_WARNS:
         outcome = "fails" if low >= GAP_FAILS else "warns"
     return Verdict(
         code, _INSIDE, outcome,
-        f"The widest gap{f' of {len(gaps)} findings' if len(gaps) > 1 else ''}: {name_of(key)}, "
-        f"{best.auroc.value:.3f} in "
+        f"The surest gap{_of(len(gaps))}: {name_of(key)}, {best.auroc.value:.3f} in "
         f"{best.source} and {least.auroc.value:.3f} in {least.source}.",
         "" if outcome == "passes" else "State the AUROC of each source, not one over all.",
         gap, "AUROC between sources",
     )  # fmt: skip
+
+
+def _of(count: int) -> str:
+    return f" of {count:,}, with an interval that holds for all at once" if count > 1 else ""
 
 
 def _gap(best: Measure, least: Measure) -> Measure:
@@ -177,7 +180,7 @@ def _left_verdict(places: list[Place], vectors: Vectors | None) -> Verdict:
         words = f"No finding has {FEW} patients with it and {FEW} without in two sources."
         return Verdict(code, _LEFT_OUT, "not asked", words)
     worst = max(told, key=lambda p: p.loss.low if p.loss and p.loss.low is not None else -1.0)
-    loss, other = worst.loss, worst.other
+    loss, other = worst.loss and for_all(worst.loss, len(told)), worst.other
     assert loss is not None
     assert other is not None
     low = loss.low if loss.low is not None else 0.0
@@ -186,7 +189,8 @@ def _left_verdict(places: list[Place], vectors: Vectors | None) -> Verdict:
         outcome = "fails" if low >= GAP_FAILS else "warns"
     return Verdict(
         code, _LEFT_OUT, outcome,
-        f"A probe on the features loses most for {name_of(worst.finding)} in {worst.source}: "
+        f"The surest loss{_of(len(told))}: {name_of(worst.finding)} in {worst.source}, a probe on "
+        f"the features has "
         f"{worst.auroc.value:.3f} having seen that source, {other.value:.3f} without.",
         "" if outcome == "passes"
         else "Expect as much less in a hospital that was not learnt from; train on more sources.",

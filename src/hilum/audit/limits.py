@@ -9,6 +9,10 @@ TELLING_LOW = 0.60
 """What the lower end of its interval must reach besides."""
 SAYING = 0.60
 """AUROC of a column alone from which it is mentioned."""
+SHUFFLES = 500
+"""Times that sources are dealt anew to the patients, to know what chance alone gives."""
+BY_CHANCE = 0.05
+"""Share of audits without any shortcut in which some finding may be told nevertheless."""
 
 REFUSED = 0.90
 """AUROC of the source alone from which classes come "nearly" from different sources: an AUROC of
@@ -39,6 +43,8 @@ ONE_CLASS = 0.99
 
 NOISE_WARNS = 0.05
 """Estimated share of wrong labels from which they are worth a second reading."""
+SUREST = 0.25
+"""Share of the images of a label that are scored most surely as having it."""
 NOISE_FROM = 0.80
 """AUROC that scores need before an estimate of label noise means anything."""
 

@@ -36,15 +36,15 @@ def check(case: Case) -> Checked:
         low, high = np.quantile(values, [0.05, 0.95])
         _, counts = np.unique(values, return_counts=True)
         same = float(counts.max() / len(values))
-        spread.append((key, float(low), float(high), same))
+        spread.append((key, len(values), float(low), float(high), same))
     table = Table(
         "outputs", "Where the middle 90 % of scores lie, and the share of the commonest score.",
         ("finding", "images", "quantile_5", "quantile_95", "commonest_share", "threshold",
          "called_present"),
         tuple(
-            (key, len(rows), low, high, same, scores.thresholds.get(key),
+            (key, images, low, high, same, scores.thresholds.get(key),
              _called(scores, key, rows))
-            for key, low, high, same in spread
+            for key, images, low, high, same in spread
         ),
     )  # fmt: skip
     return Checked((_constant(scores, spread), _one_class(case, scores)), (table,))
@@ -58,17 +58,17 @@ def _called(scores: Scores, key: str, rows: NDArray[np.int64]) -> float | None:
     return float((column.values[rows[column.has[rows]], 0] >= scores.thresholds[key]).mean())
 
 
-def _constant(scores: Scores, spread: list[tuple[str, float, float, float]]) -> Verdict:
+def _constant(scores: Scores, spread: list[tuple[str, int, float, float, float]]) -> Verdict:
     if not spread:
         return Verdict("near-constant", _CONSTANT, "not asked", "The model has no output.")
     # Scores that are no probabilities have no scale of their own: only equal ones are counted.
-    wide = {key: _wide(low, high, scores) for key, low, high, _ in spread}
+    wide = {key: _wide(low, high, scores) for key, _, low, high, _ in spread}
     flat = [
         key
-        for key, _, _, same in spread
+        for key, _, _, _, same in spread
         if same >= SAME_VALUE or (scores.probabilities and wide[key] < CONSTANT_RANGE)
     ]
-    key, low, high, _ = min(spread, key=lambda s: wide[s[0]])
+    key, _, low, high, _ = min(spread, key=lambda s: wide[s[0]])
     words = (
         f"All but the same for every image: {first_few([name_of(k) for k in flat], quoted=False)}."
         if flat

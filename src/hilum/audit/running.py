@@ -99,7 +99,8 @@ def audit(
         notes=tuple(notes),
         facts={
             "Intervals": f"{options.level:.0%}, {options.samples:,} draws of patients",
-            "Probes": f"{options.folds} folds by patient, {options.seeds} seeds",
+            "Probes": f"{options.folds} folds by patient, {options.seeds} "
+            f"{'seed' if options.seeds == 1 else 'seeds'}",
             "Seed": str(options.seed),
             "Labels, SHA-256": subject.table.digest(),
         },
@@ -124,7 +125,7 @@ def _case(subject: Subject, options: Options) -> tuple[Case, list[str]]:
         mask=mask,
     )
     kept, few = [], []
-    for key in subject.findings or table.findings:
+    for key in dict.fromkeys(subject.findings) or table.findings:
         present, absent = everything.patients_of(key)
         if min(present, absent) >= FEW:
             kept.append(key)

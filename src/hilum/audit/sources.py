@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.audit.columns import Asked, Column, measure
-from hilum.audit.limits import FEW, REFUSED, SAYING, TELLING, TELLING_LOW
+from hilum.audit.limits import (
+    BY_CHANCE,
+    FEW,
+    REFUSED,
+    SAYING,
+    SHUFFLES,
+    TELLING,
+    TELLING_LOW,
+)
 from hilum.audit.subject import Case, name_of
 from hilum.audit.verdict import Checked, Outcome, Table, Verdict, worst
 from hilum.datasets.exploration.strata import association
@@ -31,6 +40,7 @@ class Inside:
 
     Attributes:
         source: its name.
+        number: of the source, as the case counts them.
         positives: images with the finding.
         negatives: images without.
         patients: patients with it, and others without.
@@ -38,6 +48,7 @@ class Inside:
     """
 
     source: str
+    number: int
     positives: int
     negatives: int
     patients: tuple[int, int]
@@ -60,7 +71,8 @@ class Hanging:
         column: share of images with the finding in their source, as a score.
         alone: AUROC of that score, in-sample.
         cramers_v: 0 to 1; None where undefined.
-        chance: AUROC that 95 % of shuffles over images stay below.
+        chance: AUROC that chance alone reaches for none of all findings in 95 % of audits, sources
+            being dealt anew to the patients, whose images keep their labels together.
         as_absent: AUROC of the source, were unmentioned images absent; None where none is.
         positives: int64 [sources].
         negatives: int64 [sources].
@@ -71,7 +83,7 @@ class Hanging:
     column: Column
     alone: Measure
     cramers_v: float | None
-    chance: float | None
+    chance: float
     as_absent: float | None
     positives: NDArray[np.int64]
     negatives: NDArray[np.int64]
@@ -83,9 +95,26 @@ class Hanging:
         return not (np.minimum(self.positives, self.negatives) > 0).any()
 
     @property
+    def by_chance(self) -> bool:
+        """Whether the source tells no more than as many sources drawn at random would."""
+        return self.alone.value is None or self.alone.value <= self.chance
+
+    @property
     def refused(self) -> bool:
-        """Whether the classes come wholly or nearly from different sources."""
-        return self.alone.value is not None and (self.apart or self.alone.value >= REFUSED)
+        """Whether the classes come wholly or nearly from different sources, and not by chance."""
+        if self.alone.value is None or self.by_chance:
+            return False
+        return self.apart or self.alone.value >= REFUSED
+
+    @property
+    def outcome(self) -> Outcome:
+        """How strongly the finding hangs on the sources."""
+        value, low = self.alone.value or 0.0, self.alone.low or 0.0
+        if self.by_chance:
+            return "passes"
+        if value >= TELLING and low >= TELLING_LOW:
+            return "fails"
+        return "warns" if value >= SAYING else "passes"
 
 
 def hangings(case: Case) -> dict[str, Hanging]:
@@ -118,12 +147,44 @@ def _hanging(case: Case, key: str, number: NDArray[np.int32]) -> Hanging:
         column=column,
         alone=alone,
         cramers_v=told.cramers_v,
-        chance=told.chance,
+        chance=_by_chance(case, rows, truth[rows], number[rows]),
         as_absent=told.auroc_as_absent,
         positives=positives,
         negatives=negatives,
         inside=tuple(_inside(case, key, rows, number)),
     )
+
+
+def _by_chance(
+    case: Case, rows: NDArray[np.int64], truth: NDArray[np.bool_], number: NDArray[np.int32]
+) -> float:
+    """The AUROC of the source alone that chance stays below, for all findings at once.
+
+    What a patient has in one source is dealt out together, so that many images of few patients are
+    no proof.
+    """
+    units, of = np.unique(
+        case.patients[rows] * (int(number.max(initial=0)) + 1) + number, return_inverse=True
+    )
+    has = np.bincount(of[truth], minlength=len(units))
+    has_not = np.bincount(of[~truth], minlength=len(units))
+    held = np.zeros(len(units), np.int64)
+    held[of] = number
+    if not has.any() or not has_not.any():
+        return 0.5
+    rng = case.options.rng()
+    drawn = []
+    for _ in range(SHUFFLES):
+        dealt = rng.permutation(held)
+        drawn.append(_auroc(np.bincount(dealt, has), np.bincount(dealt, has_not)))
+    return float(np.quantile(drawn, 1 - BY_CHANCE / max(1, len(case.findings))))
+
+
+def _auroc(positives: NDArray[Any], negatives: NDArray[Any]) -> float:
+    """AUROC of the share of positives as score, from images by source."""
+    order = np.argsort(positives / np.maximum(1, positives + negatives), kind="stable")
+    up, down = positives[order], negatives[order]
+    return float(up @ (np.cumsum(down) - down / 2) / (up.sum() * down.sum()))
 
 
 def _inside(
@@ -142,7 +203,7 @@ def _inside(
         beside = (table.states[down] == State.PRESENT).sum(axis=0)
         order = np.argsort(-beside, kind="stable")[:3]
         besides = {table.findings[f]: int(beside[f]) for f in order.tolist() if beside[f]}
-        found.append(Inside(name or "unknown", len(up), len(down), people, besides))
+        found.append(Inside(name or "unknown", at, len(up), len(down), people, besides))
     return found
 
 
@@ -153,6 +214,14 @@ def check(case: Case, hanging: Mapping[str, Hanging]) -> Checked:
             (
                 Verdict("source-label", _TITLE, "not asked", NO_SOURCES),
                 Verdict("between-sources", _REFUSED, "not asked", NO_SOURCES),
+            )
+        )
+    if not hanging:
+        words = f"No finding has {FEW} patients with it and {FEW} others without."
+        return Checked(
+            (
+                Verdict("source-label", _TITLE, "not asked", words),
+                Verdict("between-sources", _REFUSED, "not asked", words),
             )
         )
     defined = [h for h in hanging.values() if h.alone.defined]
@@ -173,19 +242,24 @@ def check(case: Case, hanging: Mapping[str, Hanging]) -> Checked:
         advice = "Ask inside that source; never take silence for absence." if trap else ""
         outcome: Outcome = "warns" if trap else "passes"
         line = Verdict("source-label", _TITLE, outcome, words, advice)
-        return Checked((line, _refusals([], hanging)), tables)
-    return Checked((_source_label(case, defined, trap), _refusals(defined, hanging)), tables)
+        return Checked((line, _refusals([])), tables)
+    return Checked((_source_label(case, defined, trap), _refusals(defined)), tables)
 
 
 def _source_label(case: Case, defined: Sequence[Hanging], trap: str) -> Verdict:
-    outcome = worst([_outcome(h) for h in defined])
+    outcome = worst([h.outcome for h in defined])
     if trap and outcome == "passes":
         outcome = "warns"
     ranked = sorted(defined, key=lambda h: -(h.alone.value or 0))
     names = [
         f"{name_of(h.finding)} {h.alone.value:.2f} (V {h.cramers_v or 0:.2f})"
         for h in ranked
-        if (h.alone.value or 0) >= SAYING
+        if (h.alone.value or 0) >= SAYING and not h.by_chance
+    ]
+    chance = [
+        f"{name_of(h.finding)} {h.alone.value:.2f}"
+        for h in ranked
+        if (h.alone.value or 0) >= SAYING and h.by_chance
     ]
     mean = mean_of([h.alone for h in defined])
     number = ranked[0].alone if len(defined) == 1 else mean_interval(case, defined, mean)
@@ -194,9 +268,14 @@ def _source_label(case: Case, defined: Sequence[Hanging], trap: str) -> Verdict:
         f"of {SAYING} or more for {len(names)} of {len(defined)} findings: "
         f"{first_few(names, quoted=False)}."
         if names
-        else f"Knowing {case.subject.source!r} alone gives an AUROC below {SAYING} for every "
-        f"finding; the most is {ranked[0].alone.value:.2f} ({name_of(ranked[0].finding)})."
+        else f"Knowing {case.subject.source!r} alone gives no finding away; the most is an AUROC "
+        f"of {ranked[0].alone.value:.2f} ({name_of(ranked[0].finding)})."
     )
+    if chance:
+        told += (
+            f" Sources dealt to the patients at random reach as much as these, so that nothing is "
+            f"said of them: {first_few(chance, quoted=False)}."
+        )
     advice = (
         "Decide by the AUROC within sources, balance the labels in every source, or ask in one "
         "source alone."
@@ -222,19 +301,16 @@ def mean_interval(case: Case, hanging: Sequence[Hanging], mean: Measure) -> Meas
     return found if found.defined else mean
 
 
-def _outcome(hanging: Hanging) -> Outcome:
-    value, low = hanging.alone.value or 0.0, hanging.alone.low or 0.0
-    if hanging.chance is not None and value <= hanging.chance:
-        return "passes"
-    if value >= TELLING and low >= TELLING_LOW:
-        return "fails"
-    return "warns" if value >= SAYING else "passes"
-
-
-def _refusals(defined: Sequence[Hanging], hanging: Mapping[str, Hanging]) -> Verdict:
-    if not hanging:
-        return Verdict("between-sources", _REFUSED, "not asked", "No finding can be judged.")
+def _refusals(defined: Sequence[Hanging]) -> Verdict:
     refused = [h for h in defined if h.refused]
+    small = [h for h in defined if h.by_chance and h.apart]
+    if not refused and small:
+        words = (
+            f"Sources are too small to tell: none holds images with and without these, as chance "
+            f"alone would have it: {first_few([name_of(h.finding) for h in small], quoted=False)}. "
+            f"Name a column of fewer values with --source."
+        )
+        return Verdict("between-sources", _REFUSED, "not asked", words)
     if not refused:
         ranked = sorted(defined, key=lambda h: -(h.alone.value or 0))
         return Verdict(

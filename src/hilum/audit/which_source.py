@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.audit.columns import once
-from hilum.audit.limits import FEW, KNOWN_FAILS, KNOWN_WARNS, TELLING
+from hilum.audit.limits import FEW, KNOWN_FAILS, KNOWN_WARNS
 from hilum.audit.probes import Vectors, folds, which
 from hilum.audit.sources import NO_SOURCES, Hanging
 from hilum.audit.subject import Case
@@ -48,7 +48,7 @@ def check(
         views: words for what is looked at ("features", "border") → vectors.
     """
     lines, rows = [], []
-    hangs = any((h.alone.value or 0) >= TELLING for h in hanging.values())
+    hangs = any(h.outcome == "fails" for h in hanging.values())
     for view, vectors in views.items():
         code, title = f"source-in-{view}", _TITLES[view]
         missing = _missing(case, view, vectors)

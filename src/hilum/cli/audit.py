@@ -39,13 +39,17 @@ def audit(
     labels: Annotated[
         Path,
         typer.Option(
-            help="Label table as `hilum datasets table` saves it; with --columns the folder that "
-            "holds the table which the map names."
+            help="Label table as `hilum datasets table` saves it; with --columns anyone's CSV, or "
+            "the folder of a collection."
         ),
     ],
     columns: Annotated[
         str | None,
-        typer.Option(help="Map of columns: a TOML file, or a name such as columns/radiographs."),
+        typer.Option(
+            metavar="MAP|COLLECTION",
+            help="What the labels' columns mean: a column map (.toml, or columns/radiographs), or "
+            "a collection such as chestxray14.",
+        ),
     ] = None,
     out: Annotated[
         Path,
@@ -68,7 +72,11 @@ def audit(
     ] = False,
     earlier: Annotated[
         str | None,
-        typer.Option(help="An earlier version to compare with: a bundle, or predictions."),
+        typer.Option(
+            metavar="OTHER",
+            help="An earlier version to compare with: a bundle, or predictions. Decisions need its "
+            "operating points: those of a bundle, or of the folder of `hilum read`.",
+        ),
     ] = None,
     source: Annotated[
         str, typer.Option(help="Column that tells where an image comes from.")
@@ -84,7 +92,11 @@ def audit(
         list[str] | None, typer.Option(help="Finding to ask for; may be repeated.  [default: all]")
     ] = None,
     test: Annotated[
-        str | None, typer.Option(help="Part of the column 'split' that alone is judged.")
+        str | None,
+        typer.Option(
+            metavar="PART",
+            help="Part of the column 'split' that alone is judged: test, tune or train.",
+        ),
     ] = None,
     unmentioned: Annotated[
         Literal["left-out", "absent"],
@@ -99,7 +111,7 @@ def audit(
     ] = SAMPLE,
     samples: Annotated[int, typer.Option(min=100, help="Draws behind every interval.")] = 2000,
     seeds: Annotated[int, typer.Option(min=1, help="Times that folds are dealt anew.")] = 3,
-    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Pictures at a time.  [default: processors]")
     ] = None,
@@ -123,11 +135,16 @@ def audit(
     scorer = None if bundle is None else Scorer.of(load(bundle))
     if scorer is not None and data is None:
         raise RunError("A bundle looks at pictures: name their folder with --data.")
+    if source != "source":
+        table.column(source)
     with ResultsFolder.open(out, "audit") as folder, steps(_WORDS) as tell:
-        train, tested = _parts(table)
+        train, tested = _parts(table, test)
         judged = None if test is None else _part(table, test)
-        scores = None if predictions is None else _read(predictions, table, scale)
+        scores, said = (None, ()) if predictions is None else _read(predictions, table, scale)
+        if scorer is not None:
+            said = (*said, *not_known(scorer.bundle.card, table))
         copies = looks = before = None
+        also: tuple[str, ...] = ()
         workers = workers or _processors()
         if data is not None:
             if train is not None and tested is not None:
@@ -137,13 +154,15 @@ def audit(
             if scores is None and scorer is not None and not probe:
                 scores = _own(table, looks, scorer)
         if earlier is not None:
-            before = _earlier(earlier, table, looks, data, scale=scale, workers=workers, tell=tell)
+            before, also = _earlier(
+                earlier, table, looks, data, scale=scale, workers=workers, tell=tell
+            )
         subject = Subject(
             title=(predictions or labels).name if scorer is None else f"{scorer.bundle}",
             table=table, scores=scores, earlier=before, train=train, test=tested, judged=judged,
             source=source, policy=Policy(unmentioned=0.0 if unmentioned == "absent" else None),
             findings=keys, looks=looks, copies=copies,
-            notes=() if scorer is None else tuple(not_known(scorer.bundle.card, table)),
+            notes=tuple(dict.fromkeys((*said, *also))),
         )  # fmt: skip
         found = ask(subject, Options(samples=samples, seeds=seeds, seed=seed), progress=tell)
         page = write(found, folder)
@@ -169,16 +188,9 @@ _WORDS = {
 def _table(labels: Path, columns: str | None, where: list[str]) -> LabelTable:
     import numpy as np
 
-    from hilum.datasets.column_map import load_map, read_mapped
-    from hilum.datasets.table import load
-    from hilum.recipes import locate
+    from hilum.datasets.label_files import read_label_file
 
-    if columns is None:
-        if labels.is_dir():
-            raise LabelError(f"{labels.name} is a folder: give a label table, or --columns too.")
-        table = load(labels)
-    else:
-        table = read_mapped(labels if labels.is_dir() else labels.parent, load_map(locate(columns)))
+    table = read_label_file(labels, columns or "")
     asked: dict[str, list[str]] = {}
     for text in where:
         name, sign, value = text.partition("=")
@@ -206,16 +218,17 @@ def _keys(findings: list[str], table: LabelTable) -> tuple[str, ...]:
     return keys
 
 
-def _parts(table: LabelTable) -> tuple[Rows | None, Rows | None]:
-    """Rows that a model may have learnt from, and those of the test part."""
+def _parts(table: LabelTable, test: str | None) -> tuple[Rows | None, Rows | None]:
+    """Rows that a model may have learnt from, and those that are tested."""
     import numpy as np
 
     split = table.columns.get("split")
     if split is None:
         return None, None
-    train = np.flatnonzero(np.isin(split.astype(str), LEARNT))
-    test = np.flatnonzero(split == "test")
-    return (train if len(train) else None), (test if len(test) else None)
+    part = "tune" if test == "tune" else "test"
+    train = np.flatnonzero(np.isin(split.astype(str), [name for name in LEARNT if name != part]))
+    tested = np.flatnonzero(split == part)
+    return (train if len(train) else None), (tested if len(tested) else None)
 
 
 def _part(table: LabelTable, name: str) -> Rows:
@@ -284,22 +297,37 @@ def _own(table: LabelTable, looks: Looks, scorer: Scorer) -> Scores | None:
     return Scores(f"{scorer.bundle}", looks.findings, values, scorer.thresholds)
 
 
-def _read(path: Path, table: LabelTable, scale: str) -> Scores:
+def _read(path: Path, table: LabelTable, scale: str) -> tuple[Scores, tuple[str, ...]]:
+    """Scores in the table's rows, and what was left out or doubted."""
     import numpy as np
 
     from hilum.audit import Scores
     from hilum.datasets.predictions import read_predictions
+    from hilum.datasets.predictions.learnt import not_known
     from hilum.datasets.predictions.names import rows_of
+    from hilum.domain.text import first_few
 
     found = read_predictions(path, scale=scale)  # type: ignore[arg-type]
-    row, _ = rows_of(found.images, table.images)
+    row, by = rows_of(found.images, table.images)
     known = row >= 0
     if not known.any():
         raise LabelError(f"None of the {len(row):,} images of {path.name} is in the label table.")
     values = np.full((len(table), len(found.findings)), np.nan)
     values[row[known]] = found.values[known]
-    return Scores(found.name, found.findings, values, found.thresholds,
-                  probabilities=found.scale == "probabilities")  # fmt: skip
+    notes = [*found.warnings, *found.notes, *not_known(found.card, table)]
+    if by:
+        notes.append(f"Images of {path.name} were found by {by}.")
+    if not known.all():
+        foreign = found.images[~known].tolist()
+        notes.append(
+            f"{len(foreign):,} images of {path.name} are not among the rows of the table that are "
+            f"asked, and are left out: {first_few(foreign)}."
+        )
+    if found.refused:
+        notes.append(f"{len(found.refused):,} images were refused by the model, says {path.name}.")
+    scores = Scores(found.name, found.findings, values, found.thresholds,
+                    probabilities=found.scale == "probabilities")  # fmt: skip
+    return scores, tuple(notes)
 
 
 def _earlier(
@@ -311,15 +339,19 @@ def _earlier(
     scale: str,
     workers: int,
     tell: Progress,
-) -> Scores:
-    """Scores of an earlier version: predictions in a file, or a bundle on the same pictures."""
+) -> tuple[Scores, tuple[str, ...]]:
+    """Scores of an earlier version, predictions or a bundle on the same pictures, and notes."""
     from hilum.audit import Eyes, look
     from hilum.bundles import load
+    from hilum.datasets.predictions.learnt import not_known
+    from hilum.datasets.predictions.load import HELD_OUT, READINGS
     from hilum.reading.scoring import Scorer
 
     path = Path(earlier)
     if path.suffix in (".csv", ".gz", ".parquet"):
         return _read(path, table, scale)
+    if path.is_dir() and any((path / name).exists() for name in (READINGS, HELD_OUT)):
+        return _read(path, table, "probabilities")
     scorer = Scorer.of(load(earlier))
     if looks is None or data is None:
         raise RunError("An earlier bundle looks at pictures: name their folder with --data.")
@@ -335,7 +367,7 @@ def _earlier(
     found = _own(table, seen, scorer)
     if found is None:
         raise RunError(f"{old} has none of the findings of the label table.")
-    return found
+    return found, tuple(not_known(old.card, table))
 
 
 def _processors() -> int:

@@ -318,7 +318,7 @@ def _judge(
     import numpy as np
 
     from hilum.reading import Reader
-    from hilum.reading.scores import predict
+    from hilum.reading.predict import predict
 
     assert data is not None
     if asked.test and "split" in table.columns:

@@ -134,7 +134,8 @@ def recalibrate(
         console.print(_shown(found))
     kept = [one for one in found.each if one.calibrator is None]
     for one in kept:
-        console.print(f"{one.finding} keeps its calibration: {one.reason}.", soft_wrap=True)
+        said = one.reason if one.reason.endswith("?") else f"{one.reason}."
+        console.print(f"{one.finding} keeps its calibration: {said}", soft_wrap=True)
     for one in found.changed:
         for line in _told(one):
             console.print(line, soft_wrap=True)
@@ -166,6 +167,8 @@ def _rows(table: LabelTable, part: str) -> NDArray[np.int64]:
 
 
 def _said(old: Bundle, predictions: Path, table: LabelTable) -> NDArray[np.float64]:
+    import numpy as np
+
     from hilum.datasets.predictions import read_predictions
     from hilum.export.recalibration import check_read_by, logits_of
 
@@ -180,6 +183,12 @@ def _said(old: Bundle, predictions: Path, table: LabelTable) -> NDArray[np.float
     logits, how = logits_of(old, given, table)
     if how:
         typer.echo(f"Images were matched by {how}.")
+    lost = int(np.isnan(logits).any(1).sum())
+    if lost:
+        typer.echo(
+            f"{lost:,} of {len(logits):,} images of the labels lack a prediction of some finding, "
+            f"and are left out."
+        )
     return logits
 
 
@@ -189,7 +198,7 @@ def _read(
     from hilum.cli.progress import steps
     from hilum.export.recalibration import logits_of, uncalibrated
     from hilum.reading import Reader
-    from hilum.reading.scores import predict
+    from hilum.reading.predict import predict
 
     plain = uncalibrated(old)
     reader = Reader.of(plain, heatmaps=False)
@@ -257,6 +266,11 @@ def _told(one: Recalibrated) -> list[str]:
         lines.append(
             f"{one.finding}: the old probabilities are far too timid here (slope {slope}), as they "
             f"are on radiographs that a network learnt from: has it seen this sample?"
+        )
+    if slope.value is not None and slope.value < 0:
+        lines.append(
+            f"{one.finding}: the higher the probability, the FEWER have it here (slope {slope}): "
+            f"do the labels speak of the same finding, and of these images?"
         )
     if one.ties:
         lines.append(

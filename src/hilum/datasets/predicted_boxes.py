@@ -74,6 +74,11 @@ def read_predicted_boxes(path: Path, *, finding: str = "") -> BoxFile:
     if len(flat):
         rows = first_few((flat + 2).tolist(), quoted=False)
         raise LabelError(f"{path.name}: {len(flat):,} boxes have no area: rows {rows}.")
+    if len(xywh) and bool((xywh[:, :2] + xywh[:, 2:] <= 1).all()):
+        raise LabelError(
+            f"{path.name}: all boxes end within the first pixel, as shares of the image's width "
+            f"and height do; multiply them by width and height in pixels of the image file."
+        )
     keys = text([finding] * len(xywh)) if not named else _keys(path, cells[named])
     return BoxFile(
         path.name,

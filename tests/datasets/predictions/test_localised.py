@@ -71,6 +71,13 @@ def test_a_part_alone_is_measured():
     assert "does not know" in notes[0]
 
 
+def test_boxes_beyond_their_image_are_told():
+    sized = table(width_px=np.full(N, 50), height_px=np.full(N, 50))
+    assert not localise(sized, predicted(range(N)), samples=50)[1]
+    _, notes = localise(sized, predicted(range(N), at=32.0), samples=50)
+    assert any("30 of 30 predicted boxes reach beyond their image" in note for note in notes)
+
+
 def test_without_boxes_there_is_nothing_to_measure():
     bare = LabelTable(images=["0.png"], findings=("mass",), states=np.zeros((1, 1), np.uint8),
                       patients=["p"])  # fmt: skip

@@ -215,7 +215,9 @@ def test_probabilities_that_are_not_of_one_of_several(row, told):
 
 
 def test_images_of_an_unknown_stratum_are_told():
-    found = match(predictions(every()), table(source=["a", "b", "", ""] * 2), Asked(within="source"))
+    found = match(
+        predictions(every()), table(source=["a", "b", "", ""] * 2), Asked(within="source")
+    )
     assert any("4 tested images of unknown source" in note for note in found.notes)
 
 

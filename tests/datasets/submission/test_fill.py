@@ -106,6 +106,7 @@ def test_decisions_in_place_of_probabilities(tmp_path):
         ("id,Effusion\na,0\n", Wanted(columns={"Mass": "mass"}), "no column 'Mass' to fill"),
         ("id,Effusion\na,0\n", Wanted(columns={"Effusion": "mass"}), "mass, which was not pred"),
         ("id,Effusion\na,0\n", Wanted(keep=("Usage",)), "no column 'Usage'"),
+        ("id,Effusion\na,0\n", Wanted(threshold=float("nan")), "lies in .0, 1.; nan does not"),
     ],
 )
 def test_templates_that_cannot_be_filled(tmp_path, sample, wanted, message):

@@ -1,5 +1,6 @@
 """A whole appraisal, against numbers that others give."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -196,6 +197,17 @@ def test_unknown_groups_are_counted(rows):
     assert sum(group.images for group in made.subgroups[0].groups) == 370
 
 
+def test_smaller_groups_are_counted_among_tested_images(rows):
+    wards = np.arange(400) % 20  # the last 8 of 20 are left out: 80 tested images and 80 others
+    tuned = (np.arange(400) // 20) % 2 == 0
+    attributes = {**rows.attributes, "ward": text(f"w{n:02d}" for n in wards)}
+    asked = replace(rows, attributes=attributes, tuned=tuned, tested=~tuned)
+    options = Options(samples=2, subgroups=("ward",), points=(PointRule.parse("threshold=0.5"),))
+    one = appraise(asked, options).subgroups[0]
+    assert one.words == "8 smaller groups with 80 images are left out."
+    assert [group.images for group in one.groups] == [10] * 12
+
+
 def test_an_attribute_that_nobody_knows_is_refused(rows):
     with pytest.raises(EvaluationError, match="no column for the subgroups of 'ward'"):
         appraise(rows, Options(samples=2, subgroups=("ward",)))
@@ -327,9 +339,12 @@ def test_a_constant_model_is_told(rows):
 @pytest.mark.parametrize("patients", [1, 3, 9])
 def test_so_few_patients_have_no_interval(rows, patients):
     who = text(f"p{i % patients}" for i in range(400))
-    made = appraise(replace(rows, patients=who), QUICK)
-    assert any(f"{patients} patients in all" in line for line in made.warnings)
+    noise = np.random.default_rng(1).random(rows.scores.shape)  # no better than its baselines
+    made = appraise(replace(rows, patients=who, scores=noise), QUICK)
+    people = "1 patient" if patients == 1 else f"{patients} patients"
+    assert any(f"{people} in all" in line for line in made.warnings)
     assert all(measure.low is None for measure in measures(made))
+    assert not any(re.search(r"[0-9.] to [0-9.]", line) for line in made.warnings)
 
 
 def test_what_no_draw_changes_has_an_interval_over_patients_or_none(rows):
@@ -376,8 +391,26 @@ def test_decisions_in_place_of_probabilities_are_told(rows):
     assert any("All scores of Mass, Effusion are 0 or 1" in line for line in made.warnings)
 
 
+def test_scores_that_are_turned_round_are_told(rows):
+    scores = rows.scores.copy()
+    scores[:, 1] = 1 - scores[:, 1]
+    made = appraise(replace(rows, scores=scores), QUICK)
+    assert any(w.startswith("Images with Effusion get LOWER scores") for w in made.warnings)
+
+
 def test_few_draws_are_told(rows):
     assert any("50 bootstrap draws are few" in n for n in appraise(rows, Options(samples=50)).notes)
+
+
+def test_groups_of_equal_risk_are_told(rows):
+    days = {**rows.attributes, "days": np.arange(400.0)}
+    scores = np.full_like(rows.scores, 0.25)
+    asked = replace(rows, attributes=days, event=rows.targets[:, 0].astype(np.int8), risk="mass",
+                    scores=scores)  # fmt: skip
+    found = appraise(asked, QUICK, days="days").survival
+    assert found.groups == ("high risk",)
+    assert found.logrank is None
+    assert "leave 1 of 3 groups" in found.words
 
 
 def test_survival_that_cannot_be_had_is_told(rows):

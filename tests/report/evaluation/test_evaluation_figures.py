@@ -140,3 +140,14 @@ def test_numbers_at_risk_count_the_dead_and_those_no_longer_watched():
     group = Survivors("low", [3.0, 9.0], [0.8, 0.5], [], [], [2, 3], [4.0, 12.0])
     assert [group.at_risk(day) for day in (0, 3, 3.5, 9, 10, 13)] == [7, 7, 5, 4, 1, 0]
     assert "at risk" in words(DRAWN["kaplan-meier"]())
+
+
+def test_differences_of_nothing_are_not_drawn_large():
+    """Rounding errors of a model that is compared with itself would make an axis of 1e-17."""
+    with drawing("Testing"):
+        figure = forest(
+            ["mass", "nodule"], [Series("a − b", [Measure(1e-17), Measure(-2e-17)])], axis="x"
+        )
+        low, high = figure.axes[0].get_xlim()
+    assert high - low == pytest.approx(0.01)
+    assert low < 0 < high

@@ -79,6 +79,16 @@ def test_points_from_elsewhere(appraisal):
     assert "were fixed beforehand on the bundle's card" in whole
 
 
+def test_points_given_by_hand_are_a_persons_to_explain(appraisal):
+    found = tuple(
+        replace(f, points=tuple(replace(p, fixed_on="given") for p in f.points))
+        for f in appraisal.findings
+    )
+    whole = " ".join(paragraphs(replace(appraisal, findings=found)))
+    assert "how those given by hand were chosen is for a person to say" in whole
+    assert "none on the radiographs that were tested" not in whole
+
+
 def test_the_file_is_wrapped(appraisal):
     text = as_text(appraisal)
     assert max(map(len, text.splitlines())) <= 96
@@ -94,6 +104,8 @@ def test_the_file_is_wrapped(appraisal):
         ("One image is named twice: 'x.png'.", "One image is named twice."),
         ("No threshold was fixed: name tune rows (--tune) or give one.", ""),
         ("Cells left out: mass 3.", "Cells left out: mass 3."),
+        ("Half of the rows trained it. --test test measures the others.",
+         "Half of the rows trained it."),
     ],
 )  # fmt: skip
 def test_notes_are_told_without_names_of_images_and_options(appraisal, note, said):

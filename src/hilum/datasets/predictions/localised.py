@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.datasets.predicted_boxes import BoxFile, placed_boxes
 from hilum.datasets.predictions.load import Predictions
 from hilum.domain import LabelTable
 from hilum.domain.text import first_few
 from hilum.errors import LabelError
-from hilum.evaluation.localisation import LocalisationResult
+from hilum.evaluation.localisation import LocalisationResult, PredictedBoxes
 from hilum.evaluation.localisation.appraisal import appraise
 
 _SEED = 61
@@ -75,6 +76,12 @@ def localise(
         level=level,
     )
     told = [f"Boxes: {note}" for note in notes]
+    beyond = 0 if sizes is None else _beyond(placed, np.asarray(sizes, np.float64))
+    if beyond:
+        told.append(
+            f"{beyond:,} of {len(placed.row):,} predicted boxes reach beyond their image, by over "
+            f"a pixel: are they in pixels of the file that the labels speak of?"
+        )
     if only_boxed:
         told.append(
             "Readers drew boxes only on images that they knew to have a finding: each finding's "
@@ -84,6 +91,14 @@ def localise(
     if lost:
         told.append(f"Boxes of {first_few(lost, quoted=False)} are not predicted, nor measured.")
     return found, tuple(told)
+
+
+def _beyond(placed: PredictedBoxes, sizes: NDArray[np.float64]) -> int:
+    """Boxes that end outside of an image of known size."""
+    size = sizes[placed.row]
+    ends = placed.xywh[:, :2] + placed.xywh[:, 2:]
+    outside = (placed.xywh[:, :2] < -1) | (ends > size + 1)
+    return int((outside & (size > 0)).any(1).sum())
 
 
 def highest(boxes: BoxFile, table: LabelTable) -> Predictions:

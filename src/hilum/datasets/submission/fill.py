@@ -147,6 +147,8 @@ def _whole(predictions: Predictions, values: NDArray[np.float64]) -> None:
 
 def _decided(predictions: Predictions, keys: Sequence[str], wanted: Wanted) -> NDArray[np.bool_]:
     """Which findings are present, [images, findings]."""
+    if wanted.threshold is not None and not 0 <= wanted.threshold <= 1:
+        raise LabelError(f"A threshold lies in [0, 1]; {wanted.threshold} does not.")
     at = [predictions.findings.index(key) for key in keys]
     points = [
         predictions.thresholds.get(key) if wanted.threshold is None else wanted.threshold

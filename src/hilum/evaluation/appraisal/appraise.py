@@ -43,6 +43,7 @@ from hilum.evaluation.reference import Reference
 Progress = Callable[[str, int, int], None]
 """Told the step, how many are done, and of how many."""
 
+NO_INTERVAL = "no interval: {} patients are too few"
 FEW_DRAWS = 200
 """Draws below which it is told that intervals are rough."""
 
@@ -86,6 +87,9 @@ def appraise(
     groups = _groups(matched, options, decided, tell)
     compared = compare_models(matched, options)
     grounds = baselines(matched, options)
+    few = reference.groups < FEW_PATIENTS
+    if few:  # also in what is said of them
+        grounds = without_intervals(grounds, NO_INTERVAL.format(reference.groups))
     tell("comparison", 1, 1)
     split = _split(matched, reference)
     first = next((p for p in decided.means), "")
@@ -120,8 +124,8 @@ def appraise(
         inputs=matched.inputs,
     )
     made = without_points(made)
-    if reference.groups < FEW_PATIENTS:
-        made = without_intervals(made, f"no interval: {reference.groups} patients are too few")
+    if few:
+        made = without_intervals(made, NO_INTERVAL.format(reference.groups))
     return made
 
 
@@ -267,15 +271,21 @@ def _warnings(
             f"thresholds were fixed on: decisions flatter."
         )
     if split.test_patients < FEW_PATIENTS:
+        people = "1 patient" if split.test_patients == 1 else f"{split.test_patients} patients"
         found.append(
-            f"{split.test_patients} patients in all: too few for any number here to be believed; "
-            f"no interval is stated."
+            f"{people} in all: too few for any number here to be believed; no interval is stated."
         )
     hard = [one.name for one in findings if HARD in one.notes]
     if hard:
         found.append(
             f"All scores of {', '.join(hard)} are 0 or 1: decisions, or the labels themselves, in "
             f"place of probabilities. What is said of ranking and calibration says little."
+        )
+    turned = [one.name for one in findings if one.auroc.high is not None and one.auroc.high < 0.5]
+    if turned:
+        found.append(
+            f"Images with {', '.join(turned)} get LOWER scores than those without: columns or "
+            f"labels may be turned round, or of another finding."
         )
     flat = [one.name for one in findings if any("same score" in note for note in one.notes)]
     if flat:

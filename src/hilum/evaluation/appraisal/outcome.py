@@ -49,8 +49,9 @@ def survival(matched: Matched, options: Options, days: str) -> SurvivalResult | 
         return None
     event, risk, length = matched.event[rows] == 1, matched.scores[rows, f], length[rows]
     names = GROUPS if len(rows) >= FEW else (GROUPS[0], GROUPS[2])
-    cuts = np.quantile(risk, np.arange(1, len(names)) / len(names))
-    group = np.searchsorted(cuts, risk, "right")
+    shares = np.arange(1, len(names)) / len(names)
+    cuts: NDArray[np.float64] = np.asarray(np.quantile(risk, shares), np.float64)
+    group = np.asarray(np.searchsorted(cuts, risk, "right"), np.int64)
     there: list[int] = np.unique(group).tolist()
     curves = kaplan_meier(length, event, group, level=options.level)
     known_by = [n for n in ("age_years", "sex") if varies(matched, n)]
@@ -66,9 +67,11 @@ def survival(matched: Matched, options: Options, days: str) -> SurvivalResult | 
         samples=options.samples,
     )
     words = (
-        f"{len(names)} groups of equal size by the score of {matched.risk}; one image a patient, "
-        f"the one with the most days to go"
+        f"patients divided at {'thirds' if len(names) == len(GROUPS) else 'the median'} of the "
+        f"score of {matched.risk}; one image a patient, the one with the most days to go"
     )
+    if len(there) < len(names):
+        words += f"; equal scores leave {len(there)} of {len(names)} groups"
     if left_out:
         words += f"; {left_out:,} images without days, event or score are left out"
     words += f"; covariates: {', '.join(known_by) or 'none known'}"

@@ -75,7 +75,7 @@ def groupings(matched: Matched, wanted: tuple[str, ...] | None) -> Iterator[Grou
         elif values.dtype.kind == "f":
             raise EvaluationError(f"Subgroups need few values; {name!r} holds numbers.")
         else:
-            found = _values(name, values)
+            found = _values(name, values, matched.tested)
         there = np.unique(found.number[matched.tested & (found.number >= 0)])
         if len(there) > 1:
             yield found
@@ -99,10 +99,11 @@ def _visits(values: NDArray[Any]) -> Grouping:
     return Grouping("visit", ("first visit", "later visits"), number, words)
 
 
-def _values(name: str, values: NDArray[Any]) -> Grouping:
+def _values(name: str, values: NDArray[Any], tested: NDArray[np.bool_]) -> Grouping:
     kinds, number = np.unique(values.astype(str), return_inverse=True)
-    counts = np.bincount(number)
-    order = [int(k) for k in np.argsort(-counts, kind="stable") if kinds[k] != ""]
+    counts = np.bincount(number[tested], minlength=len(kinds))
+    there = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+    order = [int(k) for k in there if kinds[k] != ""]
     kept = sorted(order[:MOST])
     place = np.full(len(kinds), -1)
     place[kept] = np.arange(len(kept))

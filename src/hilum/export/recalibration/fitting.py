@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hilum.bundles.card import CardFinding, OperatingPoint
 from hilum.domain.text import Text
 from hilum.errors import EvaluationError
-from hilum.evaluation import Reference
+from hilum.evaluation import Reference, auroc
 from hilum.evaluation.calibration import (
     Calibrator,
     Choice,
@@ -67,7 +67,14 @@ def refitted(
         else:
             choice, fitted = None, fit(_method(asked.method), line, truth)
         if fitted is None:
-            return _kept(told, "as it is, it is as good as any other here", choice)
+            said = "as it is, it is as good as any other here"
+            order = auroc(truth, logits)
+            if order.value is not None and order.value < 0.5:
+                said += (
+                    f"; but the higher the probability, the FEWER have it here (AUROC {order}): do "
+                    f"the labels speak of the same finding, and of these images?"
+                )
+            return _kept(told, said, choice)
         held = _cross_fitted(line, now, truth, who, asked, rng)
     except EvaluationError as error:
         return _kept(told, str(error))

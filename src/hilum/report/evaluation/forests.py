@@ -27,6 +27,8 @@ WIDTH = 5.4
 """Inches."""
 NARROWEST = 1.9
 """Inches that the axis has at least; the figure is wider where names or numbers take more."""
+LEAST = 0.005
+"""Half of what the axis spans at least."""
 NOTE = 8.0
 """Points: of the numbers at the right."""
 LOOKS = ((BLUE, "o"), (ORANGE, "D"), (PINK, "s"), (GREEN, "^"))
@@ -98,6 +100,9 @@ def forest(
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel(axis, fontsize=FONT - 0.5)
+    low, high = ax.get_xlim()
+    if high - low < 2 * LEAST:  # else rounding errors are drawn large, on an axis of 1e-17
+        ax.set_xlim((low + high) / 2 - LEAST, (low + high) / 2 + LEAST)
     ax.grid(axis="x")
     ax.locator_params(axis="x", nbins=4, steps=[1, 2, 5, 10])
     ax.tick_params(axis="y", left=False)

@@ -100,7 +100,7 @@ def _survival(a: Appraisal) -> str:
     return (
         f"Survival was estimated by Kaplan and Meier's method in {len(s.groups)} groups of the "
         f"score of {s.finding}, on {say.count(s.patients, 'patient')} with "
-        f"{say.count(s.events, 'death')}. {s.words}"
+        f"{say.count(s.events, 'event')}. {s.words}"
     )
 
 

@@ -10,6 +10,9 @@ from hilum.report.evaluation.numbers import plain, point_name, share
 
 _NAMES = re.compile(r": '[^']*'(?:, '[^']*')*(?: and [\d,]+ more)?(?=\.|$)")
 
+_SENTENCES = re.compile(r"(?<=\.) (?=[A-Z0-9-])")
+_ADVICE = re.compile(r"(^|[ (])--[a-z]")
+
 _MISSING = re.compile(r"left out|no prediction|missing|mention|uncertain|unknown|not in the")
 
 
@@ -78,11 +81,17 @@ def intervals(a: Appraisal) -> str:
     """How intervals were made; empty where none is stated."""
     if not has_intervals(a):
         return ""
-    return (
+    said = (
         f"Unless said otherwise, intervals are {share(a.level)} percentile intervals of "
         f"{a.samples:,} bootstrap samples that draw patients with all their radiographs (seed "
         f"{a.seed})."
     )
+    if any(f.ece.low is not None for f in a.findings):
+        said += " Those of the expected calibration error begin at 0 where chance gives as much."
+    shares = (m for f in a.findings for p in f.points for m in p.shares.values())
+    if any("Wilson" in m.reason for m in shares):
+        said += " A share that no sample changes has Wilson's interval over its patients."
+    return said
 
 
 def discrimination(a: Appraisal) -> str:
@@ -110,14 +119,17 @@ def points(a: Appraisal) -> str:
     words = {
         "tune": "on the tuning radiographs",
         "bundle card": "beforehand on the bundle's card",
-        "given": "beforehand by hand",
+        "given": "by hand",
     }
     used = {p.fixed_on for f in a.findings for p in f.points if p.threshold is not None}
     where = listed([told for key, told in words.items() if key in used])
     named = listed([point_name(name) for name in names])
     said = f"Operating points ({named}) were fixed {where}"
-    said += ", none on the radiographs that were tested." if not a.split.shared_patients else "."
-    return said
+    if "given" in used:
+        return f"{said}; how those given by hand were chosen is for a person to say."
+    if a.split.shared_patients:
+        return f"{said}."
+    return f"{said}, none on the radiographs that were tested."
 
 
 def calibration(a: Appraisal) -> str:
@@ -127,7 +139,7 @@ def calibration(a: Appraisal) -> str:
     said = []
     if any(f.brier.defined for f in a.findings):
         said.append("the Brier score")
-    if any(f.line is not None for f in a.findings):
+    if any(f.line is not None and f.line.slope.defined for f in a.findings):
         said.append("slope and intercept of a logistic line on the log-odds")
     if any(f.ece.defined for f in a.findings):
         said.append("the expected calibration error in bins of equal counts")
@@ -214,7 +226,8 @@ def results(a: Appraisal) -> str:
 
 
 def _facts(notes: Sequence[str]) -> str:
-    return " ".join(_NAMES.sub("", note) for note in notes if " --" not in note.replace("(", " "))
+    sentences = (one for note in notes for one in _SENTENCES.split(_NAMES.sub("", note)))
+    return " ".join(one for one in sentences if not _ADVICE.search(one))
 
 
 def point_names(a: Appraisal) -> list[str]:

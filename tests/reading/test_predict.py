@@ -6,7 +6,7 @@ import pytest
 
 from hilum.domain import LabelTable, Reading
 from hilum.errors import RunError
-from hilum.reading.scores import predict
+from hilum.reading.predict import predict
 
 
 @pytest.fixture
