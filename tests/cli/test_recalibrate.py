@@ -114,6 +114,8 @@ def test_radiographs_are_read_where_they_lie(hilum, ward, tiny_bundle):
         (["said.csv", "--labels", "labels.csv", "-o", "said.csv"], "exists"),
         (["said.csv", "--labels", "labels.csv", "-o", "new", "--part", "x"], "of the part 'x'"),
         (["said.csv", "--labels", "none.csv", "-o", "new"], "No labels none.csv"),
+        (["said.csv", "--labels", "labels.csv", "-o", "new", "--version", "9"], "three numbers"),
+        (["said.csv", "--labels", "labels.csv", "-o", "new", "--name", "A b"], "hyphens"),
     ],
 )
 def test_what_cannot_be_done(hilum, ward, tiny_bundle, monkeypatch, arguments, message):

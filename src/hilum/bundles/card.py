@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SCHEMA = "hilum.bundle/1"
 
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
+NAME, VERSION = r"^[a-z0-9][a-z0-9-]{0,63}$", r"^[0-9]+\.[0-9]+\.[0-9]+$"
+"""What names and versions of bundles look like."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -275,8 +278,8 @@ class Card(_Part):
     )
 
     schema_: Literal["hilum.bundle/1"] = Field(default=SCHEMA, alias="schema")
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$")]
+    name: Annotated[str, Field(pattern=NAME)]
+    version: Annotated[str, Field(pattern=VERSION)]
     summary: str
     intended_use: str
     not_for: tuple[str, ...] = ()

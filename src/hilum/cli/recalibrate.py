@@ -110,6 +110,14 @@ def recalibrate(
         raise LabelError("Give PREDICTIONS, or --data FOLDER to read the radiographs; one of both.")
     if out.exists():
         raise BundleError(f"{out} exists; remove it or choose another path with -o")
+    asked = recalibration.Asked(
+        method=method.value,
+        name=name,
+        version=version,
+        sample=sample,
+        policy=Policy(unmentioned=0.0 if unmentioned == "absent" else None),
+        seed=seed,
+    )
     old = load(bundle)
     whole = read_label_file(labels, columns)
     rows = _rows(whole, part)
@@ -119,14 +127,6 @@ def recalibrate(
     else:
         assert predictions is not None
         logits, unread = _said(old, predictions, table), 0
-    asked = recalibration.Asked(
-        method=method.value,
-        name=name,
-        version=version,
-        sample=sample,
-        policy=Policy(unmentioned=0.0 if unmentioned == "absent" else None),
-        seed=seed,
-    )
     _warn(old, whole, rows[np.isfinite(logits).all(1)])
     found = recalibration.recalibrate(old, logits, table, asked)
     console = Console(highlight=False)

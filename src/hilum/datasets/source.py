@@ -78,7 +78,7 @@ def read_pieces(
     """The same as :func:`read_columns`, some ten thousand rows at a time."""
     where = where or {}
     if not path.is_file():
-        raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
+        raise LabelError(f"No label table {path.name} in the folder {path.parent}.")
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding=encoding, newline="") as file:

@@ -270,7 +270,7 @@ def _brought(path: Path, name: str, cells: Text) -> NDArray[Any]:
 def _read_parquet(path: Path) -> Iterator[dict[str, NDArray[Any]]]:
     pa, parquet = _arrow()
     if not path.is_file():
-        raise LabelError(f"No label table {path.name} in {path.parent.name or '.'}.")
+        raise LabelError(f"No label table {path.name} in the folder {path.parent}.")
     try:
         with parquet.ParquetFile(path) as file:
             names = [n for n in file.schema_arrow.names if not n.startswith("__index_level_")]

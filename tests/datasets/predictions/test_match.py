@@ -275,3 +275,11 @@ def test_parts_that_cannot_be(asked, message):
 def test_images_tested_and_tuned_on_are_refused():
     with pytest.raises(LabelError, match="stand in the predictions that are tested"):
         match(predictions(every()), table(), tuned_on=predictions(every()[:1]))
+
+
+def test_thresholds_fixed_on_training_rows_are_told():
+    parts = ["train"] * 3 + ["tune"] * 2 + ["test"] * 3
+    found = match(predictions(every()), table(split=parts), Asked(test="test", tune="train"))
+    assert any("3 of 3 rows that thresholds are fixed on" in one for one in found.warnings)
+    honest = match(predictions(every()), table(split=parts), Asked(test="test", tune="tune"))
+    assert not any("thresholds are fixed on" in one for one in honest.warnings)

@@ -14,7 +14,12 @@ from hilum.domain.text import Text, coded
 
 
 def learnt_from(
-    card: Card | None, table: LabelTable, tested: NDArray[np.bool_], *, tuned_on_tune: bool
+    card: Card | None,
+    table: LabelTable,
+    tested: NDArray[np.bool_],
+    *,
+    tuned_on_tune: bool,
+    tuned: NDArray[np.bool_] | None = None,
 ) -> Iterator[str]:
     """What can be known of tested images that the model learnt from, a sentence each.
 
@@ -27,7 +32,15 @@ def learnt_from(
         table: of the labels.
         tested: its rows that are tested.
         tuned_on_tune: whether rows of the part tune are tuned on, as they should be.
+        tuned: rows that thresholds are fixed on; None without.
     """
+    learning = _trained(card, table)
+    if tuned is not None and learning is not None and (tuned & learning).any():
+        yield (
+            f"{int((tuned & learning).sum()):,} of {int(tuned.sum()):,} rows that thresholds are fixed on are rows that "
+            f"the model learnt from, or may have: on them it is surer than on new images, so that "
+            f"thresholds do not keep what they promise."
+        )
     rows = None if card is None else _own_split(card, table)
     if card is not None and rows is not None:
         inside = {part: int(tested[rows[part]].sum()) for part in ("train", "tune") if part in rows}
@@ -61,6 +74,19 @@ def not_known(card: Card | None, table: LabelTable) -> Iterator[str]:
         f"Whether {card.name} {card.version} learnt from tested images cannot be told: its card "
         f"names no image, and no split of this table is its own. It learnt from {'; '.join(named)}."
     )
+
+
+def _trained(card: Card | None, table: LabelTable) -> NDArray[np.bool_] | None:
+    """Rows of the part train, by the card's own split if it is known; None without a split."""
+    split = table.columns.get("split")
+    if split is None:
+        return None
+    rows = None if card is None else _own_split(card, table)
+    if rows is None:
+        return split == "train"
+    found = np.zeros(len(table), np.bool_)
+    found[rows.get("train", np.zeros(0, np.int64))] = True
+    return found
 
 
 def _told(inside: Mapping[str, int]) -> str:

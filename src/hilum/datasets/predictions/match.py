@@ -107,7 +107,9 @@ def match(
     if not predictions.out_of_fold:
         card = predictions.card
         tuned_on_tune = bool(asked.tune)
-        said.warnings.extend(learnt_from(card, table, tested, tuned_on_tune=tuned_on_tune))
+        said.warnings.extend(
+            learnt_from(card, table, tested, tuned_on_tune=tuned_on_tune, tuned=tuned)
+        )
         said.notes.extend(not_known(card, table))
     targets, mask = table.select(keys).targets(Policy(asked.uncertain, asked.unmentioned))
     targets = _whole(targets)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
+from hilum.bundles.card import NAME, VERSION
 from hilum.domain import Policy
+from hilum.errors import BundleError
 from hilum.evaluation import Measure
 from hilum.evaluation.calibration import CalibrationChange, Calibrator, Choice, Method
 
@@ -23,6 +26,9 @@ class Asked:
         policy: what uncertain labels and findings not mentioned become; left out by default.
         seed: of folds and draws.
         samples: draws of patients behind every interval.
+
+    Raises:
+        BundleError: a name or a version that a bundle cannot have.
     """
 
     method: str = "auto"
@@ -32,6 +38,16 @@ class Asked:
     policy: Policy = field(default_factory=Policy)
     seed: int = 0
     samples: int = 2000
+
+    def __post_init__(self) -> None:
+        if self.version and not re.match(VERSION, self.version):
+            raise BundleError(
+                f"A bundle's version is three numbers, such as 1.1.0; got {self.version!r}."
+            )
+        if self.name and not re.match(NAME, self.name):
+            raise BundleError(
+                f"A bundle's name is made of a-z, 0-9 and hyphens, at most 64; got {self.name!r}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
