@@ -37,9 +37,9 @@ def learnt_from(
     learning = _trained(card, table)
     if tuned is not None and learning is not None and (tuned & learning).any():
         yield (
-            f"{int((tuned & learning).sum()):,} of {int(tuned.sum()):,} rows that thresholds are fixed on are rows that "
-            f"the model learnt from, or may have: on them it is surer than on new images, so that "
-            f"thresholds do not keep what they promise."
+            f"{int((tuned & learning).sum()):,} of {int(tuned.sum()):,} rows that thresholds are "
+            f"fixed on are rows that the model learnt from, or may have: on them it is surer than "
+            f"on new images, so that thresholds do not keep what they promise."
         )
     rows = None if card is None else _own_split(card, table)
     if card is not None and rows is not None:
