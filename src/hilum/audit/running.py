@@ -172,9 +172,10 @@ def _judged(subject: Subject) -> tuple[NDArray[np.bool_], list[str]]:
     if subject.scores is not None and subject.train is not None:
         learnt = int(judged[subject.train].sum())
         if learnt:
-            notes.append(
+            notes.insert(
+                0,
                 f"{learnt:,} of {int(judged.sum()):,} judged images stand in the training part: if "
-                f"the model learnt from them, its numbers flatter. Judge the test part alone."
+                f"the model learnt from them, its numbers flatter. Judge the test part alone.",
             )
     if subject.looks is not None and subject.looks.unread:
         notes.append(f"{len(subject.looks.unread):,} pictures could not be seen.")
