@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from hilum.errors import MissingExtra
+from hilum.report.results_folder import ResultsFolder
 from hilum.report.style import STYLE
 
 if TYPE_CHECKING:
@@ -103,3 +104,30 @@ def for_page(figure: Figure, data: bytes) -> Drawn:
     wide = round(96 * figure.get_figwidth())
     text = base64.b64encode(data).decode("ascii")
     return Drawn(f"data:image/svg+xml;base64,{text}", wide, round(GROW * wide))
+
+
+def keep_figures(
+    figures: Mapping[str, Callable[[], Figure]], folder: ResultsFolder, what: str
+) -> dict[str, Drawn]:
+    """Draw figures and keep each as SVG and PNG under ``figures/`` of a folder of results.
+
+    Args:
+        figures: name -> what draws it.
+        folder: of the results.
+        what: as :func:`drawing` takes it.
+
+    Returns:
+        What a page needs, by name.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+    """
+    drawn: dict[str, Drawn] = {}
+    with drawing(what):
+        for name, draw in figures.items():
+            figure = draw()
+            data = svg(figure)
+            folder.write_bytes(f"figures/{name}.svg", data)
+            folder.write_bytes(f"figures/{name}.png", png(figure))
+            drawn[name] = for_page(figure, data)
+    return drawn

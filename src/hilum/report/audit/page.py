@@ -13,7 +13,7 @@ import hilum
 from hilum.audit import Audit, Table
 from hilum.domain import finding
 from hilum.report.audit.figures import figures
-from hilum.report.drawing import Drawn, can_draw, drawing, for_page, png, svg
+from hilum.report.drawing import Drawn, can_draw, keep_figures
 from hilum.report.results_folder import ResultsFolder
 from hilum.report.templating import asset, environment
 
@@ -54,15 +54,7 @@ def write(audit: Audit, folder: Path | ResultsFolder) -> Path:
     for name, table in audit.tables.items():
         folder.write_csv(f"{name}.csv", table.header, table.rows)
     folder.write_text("audit.json", as_json(audit))
-    drawn: dict[str, Drawn] = {}
-    if can_draw():
-        with drawing("Auditing"):
-            for name, draw in figures(audit).items():
-                figure = draw()
-                data = svg(figure)
-                folder.write_bytes(f"figures/{name}.svg", data)
-                folder.write_bytes(f"figures/{name}.png", png(figure))
-                drawn[name] = for_page(figure, data)
+    drawn = keep_figures(figures(audit), folder, "Auditing") if can_draw() else {}
     folder.write_text(PAGE, _page(audit, drawn))
     folder.finish()
     return folder.path / PAGE

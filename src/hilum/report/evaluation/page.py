@@ -11,7 +11,7 @@ from markupsafe import Markup
 import hilum
 from hilum.domain import finding
 from hilum.evaluation.appraisal.results import SHARES, Appraisal, SubgroupResult
-from hilum.report.drawing import Drawn, drawing, for_page, png, svg
+from hilum.report.drawing import Drawn, keep_figures
 from hilum.report.evaluation import checklist, methods, statements
 from hilum.report.evaluation.claim import CLAIM
 from hilum.report.evaluation.figures import (
@@ -83,22 +83,10 @@ def write(appraisal: Appraisal, folder: Path | ResultsFolder) -> Path:
     folder.write_csv("checklist.csv", checklist.HEADER, checklist.rows(filled))
     folder.write_text("appraisal.json", as_json(a))
     folder.write_text("methods.txt", methods.as_text(a))
-    drawn = _draw(a, folder)
+    drawn = keep_figures(figures(a), folder, "Evaluating")
     folder.write_text(PAGE, _page(a, drawn, made, filled=filled, given=given))
     folder.finish()
     return folder.path / PAGE
-
-
-def _draw(a: Appraisal, folder: ResultsFolder) -> dict[str, Drawn]:
-    drawn = {}
-    with drawing("Evaluating"):
-        for name, draw in figures(a).items():
-            figure = draw()
-            data = svg(figure)
-            folder.write_bytes(f"figures/{name}.svg", data)
-            folder.write_bytes(f"figures/{name}.png", png(figure))
-            drawn[name] = for_page(figure, data)
-    return drawn
 
 
 def _page(

@@ -14,7 +14,7 @@ from hilum.datasets.exploration import Exploration
 from hilum.datasets.exploration.concerns import tells_much
 from hilum.datasets.exploration.together import implied
 from hilum.domain import LabelTable, State, finding
-from hilum.report.drawing import Drawn, drawing, for_page, png, svg
+from hilum.report.drawing import Drawn, keep_figures
 from hilum.report.explore import tables
 from hilum.report.explore.figures import figure_name, figures
 from hilum.report.results_folder import ResultsFolder
@@ -61,7 +61,7 @@ def write(folder: ResultsFolder, source: Source, found: Exploration) -> None:
     for name, table in made.items():
         folder.write_csv(f"{name}.csv", table.header, table.rows)
     listed |= _long_tables(folder, source, found)
-    pictures = _draw(folder, found)
+    pictures = keep_figures(figures(found), folder, "Exploring")
     folder.write_text("explore.json", _json(source, found, made))
     folder.write_text("explore.html", _page(source, found, pictures, listed))
 
@@ -81,19 +81,6 @@ def _long_tables(folder: ResultsFolder, source: Source, found: Exploration) -> d
         folder.write_csv("examples.csv", header, rows)
         written["examples"] = "Which image each example is."
     return written
-
-
-def _draw(folder: ResultsFolder, found: Exploration) -> dict[str, Drawn]:
-    """Write all figures; returns each by name."""
-    drawn = {}
-    with drawing("Exploring"):
-        for name, draw in figures(found).items():
-            figure = draw()
-            data = svg(figure)
-            folder.write_bytes(f"figures/{name}.svg", data)
-            folder.write_bytes(f"figures/{name}.png", png(figure))
-            drawn[name] = for_page(figure, data)
-    return drawn
 
 
 def _json(source: Source, found: Exploration, made: Mapping[str, tables.Table]) -> str:
