@@ -1,4 +1,11 @@
-"""Studies: many trainings that differ in one lever each, and the table that they fill.
+"""Studies, of two kinds, and what they write.
 
-A study is a folder here with ``study.toml`` and files of arms; see docs/studies/levers.md.
+Arms: trainings that differ in one lever each; a folder here with ``study.toml`` and files of arms
+(docs/studies/levers.md). Questions: each measures something; a folder here whose ``__init__``
+offers a ``STUDY`` (docs/studies/s4.md).
 """
+
+from hilum.registry import Registry
+
+INQUIRIES = Registry("study", [])
+"""Studies that are made of questions: name → their :class:`hilum.studies.questions.Inquiry`."""

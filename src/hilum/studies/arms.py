@@ -40,8 +40,8 @@ class Arm(_Part):
         without: keys of the recipe that are left out.
         augmentation: shipped recipe of an augmentation that takes the place of the base's.
         method: what learns: a network, or a logistic regression on remembered features.
-        inner: one part in so many of the rows that are not held out chooses the checkpoint; 0 for
-            none: all are learnt from, and the same rows choose it.
+        inner: one part in so many of the rows that are not held out chooses the checkpoint, where
+            one is chosen.
         tuning_rows: a logistic regression, which chooses no checkpoint, learns from those as well.
         each_finding: one network a finding, each with its own checkpoint.
     """
@@ -56,7 +56,7 @@ class Arm(_Part):
     without: tuple[str, ...] = ()
     augmentation: str = ""
     method: Literal["network", "logistic-regression"] = "network"
-    inner: int = Field(INNER, ge=0)
+    inner: int = Field(INNER, ge=2)
     tuning_rows: bool = True
     each_finding: bool = False
 

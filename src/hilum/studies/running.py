@@ -43,6 +43,7 @@ class Bench:
         stop: asked after every step; why to stop, or "".
         tell: is told what is done.
         materials: labels and radiographs by size and fit of the input.
+        kept: folder of decoded radiographs and remembered activations; None for one in ``out``.
     """
 
     data: Path
@@ -51,11 +52,12 @@ class Bench:
     stop: Callable[[], str] = never
     tell: Tell = print
     materials: dict[str, Material] = field(default_factory=dict)
+    kept: Path | None = None
 
     @property
     def store(self) -> Path:
         """Decoded radiographs and remembered activations."""
-        return self.out / "store"
+        return self.kept or self.out / "store"
 
     def material(self, recipe: Recipe) -> Material:
         """What an arm learns from; decoded once an input."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hilum.errors import RunError
 from hilum.evaluation import Measure
+from hilum.studies.pages import placed, read_page
 from hilum.studies.results import DRAWS, Line, Results
 
 
@@ -194,10 +193,5 @@ def into_page(page: Path, results: Results) -> None:
     Raises:
         RunError: the page is not there, or has no such place.
     """
-    name = results.study.name
-    text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    place = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-    if not place.search(text):
-        raise RunError(f"{page.name} has no place between <!-- begin {name} --> and its end.")
-    made = place.sub(lambda found: f"{found[1]}\n{markdown(results)}\n{found[2]}", text)
-    page.write_text(made, encoding="utf-8")
+    text = placed(read_page(page), results.study.name, markdown(results), page)
+    page.write_text(text, encoding="utf-8")
