@@ -7,7 +7,7 @@ pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
 
 from hilum.errors import RecipeError, RunError
 from hilum.training.cross_validation import cross_validate, features_of_frozen, material_for
-from hilum.training.held_out import INNER, Division, folds_of
+from hilum.training.held_out import INNER, Division, folds_of, shipped_rows
 from hilum.training.recipe import Recipe, load_recipe
 from hilum.training.run import train
 
@@ -41,7 +41,7 @@ def test_its_folds_are_those_of_a_whole_run(
         cross_validate(other, material, out=tmp_path / "alone", **options)
 
 
-@pytest.mark.parametrize("inner", [0, 3, INNER])
+@pytest.mark.parametrize("inner", [3, INNER])
 def test_which_rows_choose_the_checkpoint(
     tmp_path: Path, collection: Path, recipe: Recipe, inner: int
 ) -> None:
@@ -51,11 +51,23 @@ def test_which_rows_choose_the_checkpoint(
     for fold in each:
         assert not np.intersect1d(fold.held, np.union1d(fold.train, fold.tune)).size
         assert len(np.union1d(fold.train, fold.tune)) + len(fold.held) == len(material.rows)
-        if inner:
-            assert not np.intersect1d(fold.train, fold.tune).size
-            assert len(fold.tune) == pytest.approx(40 / inner, abs=2)
-        else:
-            assert np.array_equal(fold.train, fold.tune)
+        assert not np.intersect1d(fold.train, fold.tune).size
+        assert len(fold.tune) == pytest.approx(40 / inner, abs=2)
+
+
+def test_where_no_checkpoint_is_chosen_all_other_rows_are_learnt_from(
+    tmp_path: Path, collection: Path, recipe: Recipe
+) -> None:
+    last = recipe.model_copy(update={"fit": recipe.fit.model_copy(update={"best": "last"})})
+    material = material_for(last, collection, tmp_path / "store")
+    for fold in folds_of(last, material.table, material.rows)[0]:
+        assert np.array_equal(fold.train, np.setdiff1d(material.rows, fold.held))
+        assert np.array_equal(fold.tune, fold.held)
+    learnt, watched = shipped_rows(last, material.split)
+    assert np.array_equal(learnt, np.sort(material.rows))
+    assert np.array_equal(watched, material.split.parts["tune"])
+    chosen, _ = shipped_rows(recipe, material.split)
+    assert np.array_equal(chosen, material.split.parts["train"])
 
 
 def test_what_has_no_folds_is_refused(tmp_path: Path, collection: Path, recipe: Recipe) -> None:

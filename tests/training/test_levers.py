@@ -174,6 +174,8 @@ LEVERS: dict[str, dict[str, Any]] = {
         augmentation={"policy": "sometimes", "chance": 0.5, "steps": [{"do": "clahe"}]}
     ),
     **{f"best {metric}": _line(fit={"best": metric}) for metric in [*METRICS, "loss"]},
+    "best last": _line(fit={"best": "last"}, folds=3),
+    "adjusted for strata": _line(data={"adjust_for_stratum": True}),
     "best of a finding": _line(fit={"best": "average-precision:mass"}),
 }  # fmt: skip
 """A line an option: what the recipe says beside :data:`BASE`."""
@@ -468,7 +470,7 @@ def test_no_option_is_without_a_line() -> None:
         "sampling": named(get_args(Sampling)[0]),
         "policy": options(Augmentation, "policy"),
         "kind": options(Task, "kind") - {"segmentation"},
-        "metric": {*METRICS, "loss"},
+        "metric": {*METRICS, "loss", "last"},
         "precision": options(Fit, "precision"),
         **{key: options(Model, key) for key in ("head", "normalisation", "batch_norm")},
     }

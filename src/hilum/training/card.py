@@ -16,6 +16,7 @@ from hilum.export.graph import ends
 from hilum.models.classifier import Classifier
 from hilum.models.views import AnyNetwork, backbones_of
 from hilum.training.material import Material
+from hilum.training.metrics import UNCHOSEN
 from hilum.training.numbers import calibration_slopes, measure
 from hilum.training.recipe import Recipe
 from hilum.training.recipe.model import Views
@@ -157,8 +158,15 @@ def common(
     """What every card says; the arguments are those of :func:`make_card`."""
     table, split = material.table, material.split
     gate = "" if recipe.structures else ", gate"
-    folded = ", choice of checkpoint and calibration out of fold" if recipe.folds else ""
+    chosen = recipe.fit.best != UNCHOSEN
+    choice = "choice of checkpoint and calibration" if chosen else "calibration"
+    folded = f", {choice} out of fold" if recipe.folds else ""
     tuned = "" if recipe.structures else ", calibration"
+    roles = [("train", f"weights{folded}{gate}")]
+    if chosen:
+        roles.append(("tune", f"choice of checkpoint{tuned}{gate}"))
+    else:
+        roles.append(("tune", f"weights{folded}{gate}"))
     return {
         "name": recipe.bundle.name,
         "version": recipe.bundle.version,
@@ -177,10 +185,7 @@ def common(
                 citation=recipe.data.citation,
                 split_digest=split.digest,
             )
-            for part, role in (
-                ("train", f"weights{folded}{gate}"),
-                ("tune", f"choice of checkpoint{tuned}{gate}"),
-            )
+            for part, role in roles
         ),
         "start": () if weights is None else (weights,),
         "provenance": {

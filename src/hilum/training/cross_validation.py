@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import RecipeError
 from hilum.models.network import Network
-from hilum.training.held_out import Division
+from hilum.training.held_out import Division, shipped_rows
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import Material, labels_and_tasks, material_of, split_of
 from hilum.training.networks import begin, check_sampling, plan_of, second_plan, with_backbone
@@ -112,7 +112,7 @@ def cross_validate(
 
 
 def _check(recipe: Recipe, material: Material) -> None:
-    rows = material.split.parts["train"]
+    rows, _ = shipped_rows(recipe, material.split)
     plan = plan_of(recipe, material, rows)
     served = material.served(recipe, rows)
     check_sampling(plan, served)

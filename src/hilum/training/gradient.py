@@ -76,6 +76,8 @@ class Gradient:
         objective: whose loss falls.
         machine: where, and with which other processes.
         part: images that are worked off at a time; halved where memory does not suffice.
+        beyond: what is added to the outputs for each image of the table, [images, outputs], as
+            :attr:`hilum.training.prior.Prior.beyond`; None for nothing.
         halved: told when it was, with the new size.
     """
 
@@ -85,6 +87,7 @@ class Gradient:
     machine: Machine
     part: int
     halved: Callable[[int], object] = print
+    beyond: Tensor | None = None
 
     def of(self, item: Item | None, *, epoch: int, seed: int) -> Tensor:
         """Leave the gradient of a batch's loss in the parameters' ``grad``.
@@ -124,6 +127,8 @@ class Gradient:
             piece = slice(start, start + self.part)
             with self.machine.autocast():
                 raw = self.forward(*(one[piece] for one in item.inputs))
+            if self.beyond is not None:
+                raw = raw.float() + self.beyond[item.row[piece]]
             loss = self.objective.loss(raw, item.target[piece], item.mask[piece], counts, epoch)
             loss.backward()
             whole += loss.detach()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilum.datasets.split import folds
 from hilum.domain import LabelTable, Split
+from hilum.training.metrics import UNCHOSEN
 from hilum.training.recipe import Recipe
 
 Rows = NDArray[np.int64]
@@ -31,7 +32,8 @@ class Fold:
         name: of the network's folder in the run's.
         held: held out.
         train: to learn from.
-        tune: to choose the checkpoint by.
+        tune: to choose the checkpoint by; those held out, which are then merely watched, where
+            none is chosen.
     """
 
     name: str
@@ -51,8 +53,8 @@ class Division:
     Attributes:
         among: table whose findings the folds spread evenly, where it is not the run's: runs of
             single findings then have the folds of the run of all.
-        inner: one part in so many of the rows that are not held out chooses the checkpoint; 0 for
-            none: then all are learnt from, and the same rows choose it.
+        inner: one part in so many of the rows that are not held out chooses the checkpoint, where
+            one is chosen.
     """
 
     among: LabelTable | None = None
@@ -81,13 +83,22 @@ def folds_of(
     found: list[Fold] = []
     for at, (_, held) in enumerate(sorted(outer.parts.items())):
         rest = np.setdiff1d(rows, held)
-        if not inner:
-            found.append(Fold(f"fold-{at}", held, rest, rest))
+        if recipe.fit.best == UNCHOSEN:
+            found.append(Fold(f"fold-{at}", held, rest, held))
             continue
         rng = np.random.default_rng([recipe.data.split_seed, at])
         tune = folds(table, rest, inner, rng).parts["fold 0"]
         found.append(Fold(f"fold-{at}", held, np.setdiff1d(rest, tune), tune))
     return found, outer.digest
+
+
+def shipped_rows(recipe: Recipe, split: Split) -> tuple[Rows, Rows]:
+    """Rows that the network that ships learns from, and those that choose its checkpoint.
+
+    Where none is chosen it learns from all, and is watched on the tuning rows.
+    """
+    train, tune = split.parts["train"], split.parts["tune"]
+    return (np.union1d(train, tune) if recipe.fit.best == UNCHOSEN else train), tune
 
 
 def keep_held_out(file: Path, found: Mapping[str, NDArray[Any]]) -> None:

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from hilum.training.averaging import Average
 from hilum.training.gradient import Gradient, fitting_part
 from hilum.training.journal import Journal
 from hilum.training.keeping import BEST, LAST, keep, kept
+from hilum.training.metrics import UNCHOSEN, Judged
 from hilum.training.optimisers import build_optimiser
 from hilum.training.plan import Plan, Setting
 from hilum.training.recipe.model import Model
@@ -178,7 +179,10 @@ class _Learning:
         if _compiles(plan, sum(self.steps), device):
             self.passed = torch.compile(passed)
         self.optimiser = optimiser
-        self.gradient = Gradient(network, self.passed, plan.objective, machine, part, self._halved)
+        beyond = None if plan.prior is None else torch.from_numpy(plan.prior.beyond).to(device)
+        self.gradient = Gradient(
+            network, self.passed, plan.objective, machine, part, self._halved, beyond
+        )
         self.watch = Watch(
             plan.watch,
             plan.objective.tasks,
@@ -305,6 +309,12 @@ class _Learning:
                 epoch=epoch,
                 strata=None if self.tune.strata is None else self.tune.strata[rows[good]],
             )
+            if plan.prior is not None:  # the loss is of what is learnt: beyond the strata
+                known = raw[good] + plan.prior.beyond[rows[good]]
+                targets, mask = self.tune.targets[rows[good]], self.tune.mask[rows[good]]
+                found = plan.objective.judge(known, targets, mask, epoch=epoch)
+                assert isinstance(judged, Judged)  # what has strata has findings
+                judged = replace(judged, loss=found.loss)
             train_loss = self.sum_loss / max(1, self.at)
             facts = EpochFacts(
                 epoch + 1, train_loss, judged.loss, judged.odds, judged.targets, judged.mask,
@@ -316,6 +326,7 @@ class _Learning:
             value = plan.best.value(judged)
             # On few tuning rows values tie, at 1 often: then the smaller loss is better.
             better = self.best is None or (value, -judged.loss) > (self.best, -self.best_loss)
+            better = better or plan.best.metric == UNCHOSEN
             if better:
                 self.best, self.best_loss, self.since = value, judged.loss, 0
                 self._keep_best(value)
@@ -373,10 +384,14 @@ class _Learning:
         return bool(self.plan.fit.patience) and self.since >= self.plan.fit.patience
 
     def _chance(self) -> float:
-        """The loss of always giving the frequencies of what an epoch shows."""
+        """The loss of always giving the frequencies of what an epoch shows, by stratum if known."""
         plan, labels = self.plan, self.labels
         shown = sampling.order(plan.sampling, labels, seed=plan.seed, epoch=0)
-        return plan.objective.chance(labels.targets[shown], labels.mask[shown])
+        targets, mask = labels.targets[shown], labels.mask[shown]
+        if plan.prior is None:
+            return plan.objective.chance(targets, mask)
+        odds = plan.prior.overall + plan.prior.beyond[self.train.rows[shown]]
+        return plan.objective.judge(odds, targets, mask, epoch=0).loss
 
     # What is kept.
 

@@ -18,6 +18,7 @@ from hilum.models.views import Classifying, OneView, SeveralViews, reader_of
 from hilum.reading.gate import Statistics
 from hilum.training.card import alone_in_words, measured, measured_together, slopes
 from hilum.training.gate import refused, share_refused
+from hilum.training.metrics import UNCHOSEN
 from hilum.training.numbers import calibrate
 from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
@@ -116,8 +117,8 @@ def numbers_of(
         ("tune", f"the network that ships; {flatters}flatters"),
         ("test", "the network that ships; this run used these rows for nothing else"),
     ):
-        if part not in parts:
-            continue
+        if part not in parts or (part == "tune" and recipe.fit.best == UNCHOSEN):
+            continue  # rows that were learnt from measure nothing
         found, readable = (tune, good) if part == "tune" else odds_of(run, network, parts[part])
         at = parts[part][readable]
         told = {"split": part, "note": words + began}

@@ -153,12 +153,16 @@ METRICS: dict[str, Callable[[Judged], Each]] = {
 task one-of, except for AUROC and average precision, which need no threshold."""
 
 
+UNCHOSEN = "last"
+"""In place of a metric: nothing chooses, the last epoch's network is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Best:
     """What chooses the checkpoint.
 
     Attributes:
-        metric: a name in :data:`METRICS`, or of those of masks, or "loss".
+        metric: a name in :data:`METRICS`, or of those of masks, or "loss", or "last".
         finding: key; "" for the mean of those for which it is defined.
     """
 
@@ -178,10 +182,10 @@ class Best:
             RecipeError: no such metric or finding.
         """
         metric, _, finding = said.partition(":")
-        known = [*(metrics or METRICS), "loss"]
+        known = [*(metrics or METRICS), "loss", UNCHOSEN]
         if metric not in known:
             raise RecipeError(f"fit.best: {unknown('metric', metric, known)}")
-        if finding and (metric == "loss" or finding not in findings):
+        if finding and (metric in ("loss", UNCHOSEN) or finding not in findings):
             raise RecipeError(f"fit.best: {unknown('finding', finding, findings)}")
         return cls(metric, finding)
 
@@ -194,7 +198,7 @@ class Best:
         Raises:
             RunError: it is undefined on the tuning rows.
         """
-        if self.metric == "loss":
+        if self.metric in ("loss", UNCHOSEN):
             return -judged.loss
         each = judged.each(self.metric)
         if self.finding:

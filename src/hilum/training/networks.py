@@ -24,6 +24,7 @@ from hilum.training.material import Material
 from hilum.training.metrics import Best
 from hilum.training.objective import AnyObjective, Objective
 from hilum.training.plan import Plan
+from hilum.training.prior import Prior
 from hilum.training.recipe import Recipe
 from hilum.training.recipe.loss import plain_loss
 from hilum.training.recipe.model import Model
@@ -161,9 +162,18 @@ def plan_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> Plan
         sampling=recipe.sampling,
         best=best_of(recipe, material),
         watch=recipe.watch,
+        prior=prior_of(recipe, material, rows),
         cut=recipe.model.freeze if material.kept is not None else "",
         seed=recipe.seed,
     )
+
+
+def prior_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> Prior | None:
+    """What strata alone say of findings, counted on the rows that a network learns from."""
+    known = material.labelled
+    if not recipe.data.adjust_for_stratum or known.strata is None:
+        return None
+    return Prior.of(known.targets, known.mask, known.strata, rows)
 
 
 def best_of(recipe: Recipe, material: Material) -> Best:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hilum.training.machine import Machine
 from hilum.training.metrics import Best
 from hilum.training.objective import AnyObjective
+from hilum.training.prior import Prior
 from hilum.training.progress import Told
 from hilum.training.recipe.fit import Fit
 from hilum.training.recipe.model import Model
@@ -30,6 +31,7 @@ class Plan:
         sampling: which rows an epoch shows.
         best: what chooses the checkpoint.
         watch: what is looked out for.
+        prior: what strata alone say of findings, where the recipe adjusts for them.
         cut: module behind which batches start, where activations are remembered; "" for images.
         seed: of everything random.
     """
@@ -42,6 +44,7 @@ class Plan:
     sampling: Sampling
     best: Best
     watch: Watch
+    prior: Prior | None = None
     cut: str = ""
     seed: int = 0
 

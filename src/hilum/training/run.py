@@ -33,7 +33,7 @@ from hilum.training.card import (
 )
 from hilum.training.environment import keep_environment
 from hilum.training.estimate import Estimate, estimate
-from hilum.training.held_out import INNER, Division, folds_of, keep_held_out
+from hilum.training.held_out import INNER, Division, folds_of, keep_held_out, shipped_rows
 from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
 from hilum.training.lung_boxes import lung_boxes
@@ -49,6 +49,7 @@ from hilum.training.measuring import (
     odds_of_all_views,
     some_of,
 )
+from hilum.training.metrics import UNCHOSEN
 from hilum.training.networks import (
     Begun,
     begin,
@@ -154,7 +155,7 @@ def _prepare(
     """See that everything can be done before the first step, and say what it will take."""
     data, weights = folders
     begun = begin(recipe, material.tasks, weights)
-    train_rows = material.split.parts["train"]
+    train_rows, _ = shipped_rows(recipe, material.split)
     policy = recipe.augmentation.build()
     size_after(policy, recipe.input.size)
     if needs_lungs(policy):
@@ -203,8 +204,8 @@ def _prepare(
 
 def _small(recipe: Recipe, material: Material, expected: Estimate) -> Iterator[str]:
     """What few radiographs make doubtful."""
-    parts = material.split.parts
-    learnt, tuned = len(parts["train"]), len(parts["tune"])
+    learnt = len(shipped_rows(recipe, material.split)[0])
+    tuned = len(material.split.parts["tune"])
     if recipe.fit.batch > learnt:
         yield (
             f"fit.batch is {recipe.fit.batch} and there are {learnt} training rows: an epoch is "
@@ -216,7 +217,8 @@ def _small(recipe: Recipe, material: Material, expected: Estimate) -> Iterator[s
             "smaller batches or more epochs."
         )
     smallest = min(tuned, len(material.rows) // (INNER + 1)) if recipe.folds else tuned
-    if smallest < FEW_TUNED and recipe.fit.best != "loss" and not recipe.structures:
+    chosen = recipe.fit.best not in ("loss", UNCHOSEN) and not recipe.structures
+    if smallest < FEW_TUNED and chosen:
         yield (
             f"Checkpoints are chosen on as few as {smallest} images by {recipe.fit.best}, hence "
             'largely by chance; fit.best = "loss" is steadier.'
@@ -400,8 +402,7 @@ def out_of_fold(run: Run, division: Division = WHOLE) -> tuple[dict[str, NDArray
 
 
 def _shipped(run: Run) -> tuple[Classifying, Begun]:
-    parts = run.material.split.parts
-    network, begun = _fitted(run, "final", (parts["train"], parts["tune"]))
+    network, begun = _fitted(run, "final", shipped_rows(run.recipe, run.material.split))
     assert not isinstance(network, Segmenter)
     round_weights(network)
     return network, begun

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hilum.domain.text import first_few
 from hilum.errors import RunError
 from hilum.training.ensemble.members import Member
+from hilum.training.metrics import UNCHOSEN
 
 PICTURES = 16
 """Pictures that are compared between runs."""
@@ -96,8 +97,15 @@ def tuned_in_all(members: Sequence[Member]) -> NDArray[np.int64]:
     the others have learnt.
 
     Raises:
-        RunError: there are none, or a finding is present, or absent, on all of them.
+        RunError: there are none, a run learnt from them, or a finding is present, or absent, on all
+            of them.
     """
+    learnt = [member.name for member in members if member.recipe.fit.best == UNCHOSEN]
+    if learnt:
+        raise RunError(
+            f"{first_few(learnt)} chose no checkpoint and learnt from the tuning rows too, and not "
+            "every run has folds: nothing is left that could calibrate them together."
+        )
     rows = members[0].material.split.parts["tune"]
     for member in members[1:]:
         rows = np.intersect1d(rows, member.material.split.parts["tune"])

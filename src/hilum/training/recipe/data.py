@@ -42,6 +42,9 @@ class Data(Part):
             the same, and can be compared and put together.
         stratum: column within whose values AUROC is compared too; "" for none.
         stratum_name: what the strata are, in a word.
+        adjust_for_stratum: what the stratum alone says of a finding is added to the network's
+            log-odds while it learns and left out afterwards, so that nothing is gained by telling
+            strata apart; see :class:`hilum.training.prior.Prior`.
         where: column → value that a row must have.
         group: column that says which images belong to one examination, for several views.
         view: column that says which view an image is, for several views.
@@ -71,6 +74,7 @@ class Data(Part):
     split_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     stratum: str = ""
     stratum_name: str = "stratum"
+    adjust_for_stratum: bool = False
     where: dict[str, str] = Field(default_factory=dict)
     group: str = ""
     view: str = ""
@@ -86,6 +90,8 @@ class Data(Part):
             raise ValueError("a table of your own needs image, patient and findings, or masks")
         if len(set(self.mask_values)) != len(self.mask_values):
             raise ValueError("mask_values: each once")
+        if self.adjust_for_stratum and not self.stratum:
+            raise ValueError("adjust_for_stratum needs stratum, the column that says which it is")
         if self.masks and not self.table:
             raise ValueError("masks names a column of no table; say which with table")
         if self.map and (self.image or not self.table):

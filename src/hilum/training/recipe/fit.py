@@ -27,7 +27,9 @@ class Fit(Part):
         best: what the tuning rows choose the checkpoint by: "auroc", "average-precision",
             "accuracy", "balanced-accuracy", "f1" or "loss", of all findings or of one
             ("auroc:pneumonia"); "auroc-within" compares within strata. Of a segmentation: "dice"
-            (its default), "iou" or "loss", of all structures or of one.
+            (its default), "iou" or "loss", of all structures or of one. "last" chooses nothing:
+            the network of the last epoch is kept, and the rows that would have chosen are learnt
+            from too.
         patience: epochs without a better one after which the run stops; 0 for none.
         keep_every: steps after which a long epoch is kept; its end always is.
         precision: "auto" computes in bfloat16 where the processor or GPU is made for it.

@@ -119,6 +119,21 @@ class Recipe(Part):
             raise ValueError("data.group and data.view are for several views: add [model.views]")
         if model.views and fit.mixup:
             raise ValueError("fit.mixup does not go with model.views: views may be missing")
+        if fit.best == "last":
+            lacking = {
+                "folds = 0: the rows that would calibrate are learnt from": not self.folds,
+                "fit.patience: it chooses when to stop": bool(fit.patience),
+                'schedule "plateau": it heeds the tuning rows': self.schedule.name == "plateau",
+                "a segmentation": bool(self.structures),
+            }
+            wrong = [words for words, there in lacking.items() if there]
+            if wrong:
+                raise ValueError(f'fit.best = "last" does not go with {"; ".join(wrong)}')
+        if self.data.adjust_for_stratum:
+            kinds = [task.kind for task in self.task if task.kind not in ("multi-label", "binary")]
+            if kinds or fit.mixup:
+                other = f"a task {kinds[0]}" if kinds else "fit.mixup"
+                raise ValueError(f"data.adjust_for_stratum does not go with {other}")
         if len(self.task) > 1 and not all(task.findings for task in self.task):
             raise ValueError("with several tasks each names its findings")
         return self
