@@ -45,6 +45,29 @@ def test_a_study_stops_goes_on_and_gives_its_table(
     assert np.array_equal(one, two)  # as if it had never stopped
 
 
+def test_the_mean_of_arms(tmp_path: Path, chests: Path, study_folder: Path) -> None:
+    with (study_folder / "arms.toml").open("a") as file:
+        file.write(
+            '[[arm]]\nname = "both"\nstudy = "ours"\nlever = "mean"\nwhy = "Two."\n'
+            'method = "mean"\nof = ["base", "still/1"]\n'
+        )
+    study = load_study(study_folder)
+    bench = Bench(chests, tmp_path, tmp_path / "out", tell=lambda _: None)
+    with pytest.raises(RunError, match="a mean of base, which is not done"):
+        run_study(study, bench, only=["both"], seeds=[0])
+    run_study(study, bench, seeds=[0, 1])
+    scores = {
+        (name, seed): np.load(folder_of(bench.out, study.arm(name), seed) / SCORES)
+        for name in ("base", "still", "both")
+        for seed in (0, 1)
+    }
+    for seed in (0, 1):
+        parts = [scores["base", seed], scores["still", 1]]
+        assert np.array_equal(scores["both", seed]["rows"], np.sort(parts[0]["rows"]))
+        wanted = np.mean([one["logits"][np.argsort(one["rows"])] for one in parts], axis=0)
+        np.testing.assert_allclose(scores["both", seed]["logits"], wanted, rtol=1e-6)
+
+
 def test_the_table_says_what_was_found(tmp_path: Path, chests: Path, study_folder: Path) -> None:
     study = load_study(study_folder)
     bench = Bench(chests, tmp_path, tmp_path / "out", tell=lambda _: None)

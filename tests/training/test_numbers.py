@@ -3,7 +3,7 @@ import pytest
 
 from hilum.errors import RunError
 from hilum.evaluation import Reference
-from hilum.training.numbers import calibrate, measure
+from hilum.training.numbers import calibrate, cross_fitted_slopes, measure
 
 
 def drawn(positives: list[int], strength: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,3 +48,27 @@ def test_complete_separation_has_no_interval() -> None:
     auroc = [row for row in found if row.metric == "AUROC"]
     assert [(row.value, row.low, row.high) for row in auroc] == [(1.0, None, None)] * 2
     assert "separate completely" in auroc[0].note
+
+
+def test_slopes_of_calibrations_from_other_folds() -> None:
+    logits, targets, _mask = drawn([150, 60], 2.0)
+    reference = Reference.of(targets, [f"p{at}" for at in range(400)], findings=("mass", "nodule"))
+    parts = [np.arange(at, 400, 5) for at in range(5)]
+    words = {"split": "rows", "note": ""}
+    found = cross_fitted_slopes(reference, 3 * logits, parts, **words)
+    assert [(row.metric, row.finding) for row in found] == [
+        ("calibration slope", "mass"), ("calibration slope", "nodule"),
+    ]  # fmt: skip
+    for row in found:
+        assert row.value == pytest.approx(1.0, abs=0.1)  # whatever the logits' own scale is
+    # A fold whose scores are of another scale is not put right by the others.
+    odd = logits.copy()
+    odd[parts[0]] *= 20
+    assert cross_fitted_slopes(reference, odd, parts, **words)[0].value < 0.6  # type: ignore[operator]
+    # And what the other folds cannot calibrate is undefined.
+    first = np.flatnonzero(targets[:, 0] > 0)
+    halves = [first, np.setdiff1d(np.arange(400), first)]
+    alone = Reference.of(targets[:, :1], [f"p{at}" for at in range(400)], findings=("mass",))
+    none = cross_fitted_slopes(alone, logits[:, :1], halves, **words)[0]
+    assert none.value is None
+    assert "the other folds give no calibration" in none.note

@@ -39,7 +39,9 @@ class Arm(_Part):
         changes: key of the recipe, with dots → what stands there instead.
         without: keys of the recipe that are left out.
         augmentation: shipped recipe of an augmentation that takes the place of the base's.
-        method: what learns: a network, or a logistic regression on remembered features.
+        method: what learns: a network, a logistic regression on remembered features, or nothing:
+            the mean of what other arms say.
+        of: those arms, of the same seed, or "NAME/SEED".
         inner: one part in so many of the rows that are not held out chooses the checkpoint, where
             one is chosen.
         tuning_rows: a logistic regression, which chooses no checkpoint, learns from those as well.
@@ -55,7 +57,8 @@ class Arm(_Part):
     changes: dict[str, Any] = Field(default_factory=dict, alias="set")
     without: tuple[str, ...] = ()
     augmentation: str = ""
-    method: Literal["network", "logistic-regression"] = "network"
+    method: Literal["network", "logistic-regression", "mean"] = "network"
+    of: tuple[str, ...] = ()
     inner: int = Field(INNER, ge=2)
     tuning_rows: bool = True
     each_finding: bool = False
@@ -172,8 +175,13 @@ def _check(study: Study) -> None:
     if twice:
         raise RecipeError(f"The study {study.name}: {', '.join(twice)} stands twice.")
     for arm in study.arms:
-        for name in filter(None, (study.against(arm), arm.like)):
+        parts = (one.partition("/")[0] for one in arm.of)
+        for name in filter(None, (study.against(arm), arm.like, *parts)):
             study.arm(name)
+        if (arm.method == "mean") != bool(arm.of):
+            raise RecipeError(
+                f'The study {study.name}: {arm.name}: "of" goes with the method mean.'
+            )
 
 
 def _read(file: Path) -> dict[str, Any]:

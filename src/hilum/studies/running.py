@@ -111,9 +111,12 @@ def _made(folder: Path) -> Path:
 
 
 def _run(study: Study, arm: Arm, seed: int, bench: Bench) -> None:
+    folder = folder_of(bench.out, arm, seed)
+    if arm.method == "mean":
+        _keep(folder, *_mean(study, arm, seed, bench))
+        return
     recipe = study.recipe_for(arm, seed)
     material = bench.material(recipe)
-    folder = folder_of(bench.out, arm, seed)
     if arm.method == "logistic-regression":
         _keep(folder, *_logistic(recipe, material, bench, tuning_rows=arm.tuning_rows))
         return
@@ -132,6 +135,26 @@ def _run(study: Study, arm: Arm, seed: int, bench: Bench) -> None:
     if any(not np.array_equal(rows, one) for one, _ in parts):
         raise RunError(f"{folder}: pictures became unreadable on the way; remove it and run again.")
     _keep(folder, rows, np.concatenate([logits for _, logits in parts], 1))
+
+
+def _mean(
+    study: Study, arm: Arm, seed: int, bench: Bench
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The mean of the log-odds of arms that are done."""
+    rows: list[NDArray[np.int64]] = []
+    logits: list[NDArray[np.float32]] = []
+    for said in arm.of:
+        name, _, number = said.partition("/")
+        file = folder_of(bench.out, study.arm(name), int(number or seed)) / SCORES
+        if not file.exists():
+            raise RunError(f"{arm.name} is a mean of {said}, which is not done: run it first.")
+        with np.load(file) as kept:
+            order = np.argsort(kept["rows"])
+            rows.append(kept["rows"][order])
+            logits.append(kept["logits"][order])
+    if any(not np.array_equal(rows[0], one) for one in rows):
+        raise RunError(f"{', '.join(arm.of)} were asked of different images.")
+    return rows[0], np.mean(logits, axis=0, dtype=np.float32)
 
 
 def _of_one(material: Material, key: str) -> Material:

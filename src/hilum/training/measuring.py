@@ -16,10 +16,17 @@ from hilum.errors import RecipeError
 from hilum.models.network import Network
 from hilum.models.views import Classifying, OneView, SeveralViews, reader_of
 from hilum.reading.gate import Statistics
-from hilum.training.card import alone_in_words, measured, measured_together, slopes
+from hilum.training.card import (
+    alone_in_words,
+    measured,
+    measured_together,
+    reference_of,
+    slopes,
+)
 from hilum.training.gate import refused, share_refused
+from hilum.training.held_out import folds_of
 from hilum.training.metrics import UNCHOSEN
-from hilum.training.numbers import calibrate
+from hilum.training.numbers import calibrate, cross_fitted_slopes
 from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Item, Labelled, Rows, Served, load_images
 from hilum.training.serving import outputs_of
@@ -112,6 +119,14 @@ def numbers_of(
         told = {"split": split, "note": note + began}
         results += measured(recipe, material, rows, odds, **told)
         results += measured_together(recipe, material, rows, held.get(TOGETHER), **told)
+        each, _ = folds_of(recipe, material.table, material.rows)
+        results += cross_fitted_slopes(
+            reference_of(material, rows),
+            odds,
+            [np.flatnonzero(np.isin(rows, one.held)) for one in each],
+            split=split,
+            note="each image's probability calibrated on the other folds",
+        )
     flatters = "these rows chose its checkpoint and had a part in its calibration, so the number "
     for part, words in (
         ("tune", f"the network that ships; {flatters}flatters"),

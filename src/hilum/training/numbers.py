@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from hilum.bundles.card import Calibration, CardFinding, OperatingPoint, Result
 from hilum.domain.text import Text
 from hilum.errors import EvaluationError, RecipeError, RunError
 from hilum.evaluation import (
+    Calibrator,
     Measure,
     Metric,
     Reference,
@@ -67,22 +69,16 @@ def calibrate(
         RunError: scores go against the findings.
     """
     try:
-        pooled = fit_pooled(logits, targets, mask)
+        calibrators = _fitted(logits, targets, mask, patients)
     except EvaluationError as error:
         raise RunError(
             f"The scores cannot be calibrated, for nothing was learnt: {error} More images, more "
             "epochs, or trained weights to start from."
         ) from error
     found: list[CardFinding] = []
-    for at, key in enumerate(keys):
+    for at, (key, (fitted, trusted)) in enumerate(zip(keys, calibrators, strict=True)):
         rows = mask[:, at]
         reference, scores = targets[rows, at], logits[rows, at]
-        fitted, trusted = pooled[at], False
-        if min(_independent(reference, patients, rows)) >= TRUSTED:
-            try:
-                fitted, trusted = fit_platt(scores, reference), True
-            except EvaluationError:
-                trusted = False  # scores that speak against a finding give it no slope of its own
         point = at_specificity(reference, fitted(scores), SPECIFICITY)
         if point.threshold is None or point.confusion is None:
             raise RecipeError(f"{key}: no operating point ({point.reason}); leave it out.")
@@ -109,8 +105,33 @@ def calibrate(
     return tuple(found)
 
 
+def _fitted(
+    logits: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    mask: NDArray[np.bool_],
+    patients: NDArray[Any] | None,
+) -> list[tuple[Calibrator, bool]]:
+    """The calibrator of each finding, and whether it is the finding's own.
+
+    Raises:
+        EvaluationError: scores go against the findings, or none is present and absent.
+    """
+    pooled = fit_pooled(logits, targets, mask)
+    found: list[tuple[Calibrator, bool]] = []
+    for at, shared in enumerate(pooled):
+        rows = mask[:, at]
+        reference, fitted, own = targets[rows, at], shared, False
+        if min(_independent(reference, patients, rows)) >= TRUSTED:
+            try:
+                fitted, own = fit_platt(logits[rows, at], reference), True
+            except EvaluationError:
+                own = False  # scores that speak against a finding give it no slope of its own
+        found.append((fitted, own))
+    return found
+
+
 def _independent(
-    reference: NDArray[np.float32], patients: Text | None, rows: NDArray[np.bool_]
+    reference: NDArray[np.float32], patients: NDArray[Any] | None, rows: NDArray[np.bool_]
 ) -> tuple[int, int]:
     """Patients with the finding, and without; images where patients are not told."""
     if patients is None:
@@ -170,11 +191,58 @@ def calibration_slopes(
         rows = mask[:, at]
         scores = logits[rows, at].astype(np.float64)
         odds = finding.calibration.slope * scores + finding.calibration.intercept
-        # Beyond 36 a probability is 1 to the last digit, and its log-odds infinite.
-        near = np.clip(odds, -36, 36)
-        line = calibration_slope_intercept(targets[rows, at], 1 / (1 + np.exp(-near)))
+        line = calibration_slope_intercept(targets[rows, at], _probability(odds))
         results.append(as_result("calibration slope", finding.key, line.slope, split, note))
     return results
+
+
+def cross_fitted_slopes(
+    reference: Reference,
+    logits: NDArray[np.float32],
+    parts: Sequence[NDArray[np.int64]],
+    *,
+    split: str,
+    note: str,
+) -> list[Result]:
+    """How well calibrations hold that were fitted on the other folds; 1 is right.
+
+    Args:
+        reference: of the images.
+        logits: out of fold, [images, findings].
+        parts: places of each fold's images.
+        split: which rows, in words.
+        note: how they relate to the network.
+
+    Returns:
+        A result a finding; undefined, with the reason, where the other folds give no calibration.
+    """
+    odds = np.full(logits.shape, np.nan)
+    whole = np.concatenate(parts)
+    for held in parts:
+        rest = np.setdiff1d(whole, held)
+        targets, mask = reference.targets[rest].astype(np.float32), reference.mask[rest]
+        try:
+            found = _fitted(logits[rest], targets, mask, reference.patients[rest])
+        except EvaluationError as error:
+            none = Measure(None, reason=f"the other folds give no calibration: {error}")
+            named = reference.findings
+            return [as_result("calibration slope", key, none, split, note) for key in named]
+        slope, shift = (np.array([getattr(one, n) for one, _ in found])
+                        for n in ("slope", "intercept"))  # fmt: skip
+        odds[held] = logits[held] * slope + shift
+    results = []
+    for at, key in enumerate(reference.findings):
+        rows = whole[reference.mask[whole, at]]
+        line = calibration_slope_intercept(
+            reference.targets[rows, at], _probability(odds[rows, at])
+        )
+        results.append(as_result("calibration slope", key, line.slope, split, note))
+    return results
+
+
+def _probability(odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Beyond 36 a probability is 1 to the last digit, and its log-odds infinite.
+    return 1 / (1 + np.exp(-np.clip(odds, -36, 36)))
 
 
 def _without_certainty(found: Measure) -> Measure:
