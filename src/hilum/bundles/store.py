@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ from pydantic import ValidationError
 
 from hilum.bundles import files as _files
 from hilum.bundles.card import Card
+from hilum.bundles.published import networks
 from hilum.domain import finding
 from hilum.errors import BundleError, DigestMismatch, InvalidCard, UnknownBundle, UnknownName
 from hilum.registry import unknown
 
 SHIPPED = Path(__file__).with_name("shipped")
 """Where the bundles lie that come with the package."""
+
+OWN = Path("~", ".hilum", "bundles")
+"""Where a user's own bundles lie that are read by their name; ``$HILUM_BUNDLES`` is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,38 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(p.name for p in SHIPPED.iterdir() if (p / _files.CARD).is_file()))
 
 
+def own_folder() -> Path:
+    """Where bundles are looked for by their name, beside those that come with the package.
+
+    Raises:
+        BundleError: the user has no home, and ``$HILUM_BUNDLES`` names no folder.
+    """
+    if named := os.environ.get("HILUM_BUNDLES"):
+        return Path(named).expanduser().absolute()
+    try:
+        return OWN.expanduser()
+    except RuntimeError as error:
+        raise BundleError(
+            "This user has no home folder for bundles; set HILUM_BUNDLES to a folder."
+        ) from error
+
+
+def own() -> tuple[str, ...]:
+    """Names of the bundles in the user's folder; one of the package's names is not among them."""
+    try:
+        inside = [p.name for p in own_folder().iterdir() if (p / _files.CARD).is_file()]
+    except (BundleError, OSError):  # no home, no folder yet, or one that is closed
+        return ()
+    return tuple(sorted(n for n in inside if not n.startswith(".") and n not in available()))
+
+
 def load(name_or_path: str | Path) -> Bundle:
     """Load a bundle and verify every file of it.
 
     Args:
-        name_or_path: the name of a bundle that comes with the package (``"chest14"``), or else a
-            folder or a ``.hilum`` file. To mean a folder of the same name, write ``./chest14``.
+        name_or_path: the name of a bundle that comes with the package (``"chest14"``) or lies in
+            the user's folder, or else a folder or a ``.hilum`` file. To mean a folder of the same
+            name, write ``./chest14``.
 
     Returns:
         The bundle; the graph is not loaded yet, and nothing is unpickled.
@@ -129,6 +160,28 @@ def save(card: Card, files: Mapping[str, bytes], out: Path) -> Bundle:
     return load(out.absolute())
 
 
+def recarded(bundle: Bundle, card: Card) -> Bundle:
+    """Write another card onto a bundle, where it lies; its other files stay.
+
+    Args:
+        bundle: every file of it is verified once more.
+        card: for the same files.
+
+    Returns:
+        The bundle, loaded again.
+
+    Raises:
+        BundleError: it cannot be written there, or a file has changed since it was loaded.
+        InvalidCard: the card is none.
+    """
+    files = {name: bundle.read_bytes(name) for name in bundle.card.files}
+    same = card.model_copy(update={"files": bundle.card.files})
+    data = same.model_dump_json(by_alias=True, indent=1).encode()
+    parse(data, where="the card")
+    _files.replace_card(bundle.location, data, files)
+    return load(bundle.location)
+
+
 def parse(data: bytes, *, where: str) -> Card:
     """Read a card.
 
@@ -188,10 +241,18 @@ def _locate(name_or_path: str | Path) -> Path:
     known = available()
     if isinstance(name_or_path, str) and text in known:
         return SHIPPED / text
+    if isinstance(name_or_path, str) and text in own():
+        return own_folder() / text
     path = Path(name_or_path).expanduser()
     if path.exists():
         return path
-    hint = unknown("bundle", text, known) if known else f"Unknown bundle {text!r}."
+    if text in networks():
+        raise UnknownBundle(
+            f"{text} is a published network and not here yet: `hilum bundles pull {text}` fetches "
+            "it and makes a bundle of it."
+        )
+    names = (*known, *own(), *networks())
+    hint = unknown("bundle", text, names) if known else f"Unknown bundle {text!r}."
     raise UnknownBundle(
         f"{hint} A bundle is a name from `hilum bundles list`, a folder with {_files.CARD}, or a "
         f"{_files.SUFFIX} file."

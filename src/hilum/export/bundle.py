@@ -17,7 +17,13 @@ from hilum.runtime.onnx import compile_graph
 
 
 def export_bundle(
-    network: Classifier, card: Card, gate: bytes, images: NDArray[np.float32], out: Path
+    network: Classifier,
+    card: Card,
+    gate: bytes,
+    images: NDArray[np.float32],
+    out: Path,
+    *,
+    exact: bool = False,
 ) -> Bundle:
     """Write a bundle whose graph gives the network's numbers.
 
@@ -28,6 +34,7 @@ def export_bundle(
         gate: feature statistics, an .npz without pickles.
         images: real radiographs as the network takes them, float32 [batch, 1, rows, columns].
         out: a folder that does not exist, or a path that ends in ``.hilum``.
+        exact: take weights as they are, rounded or not.
 
     Returns:
         The bundle, verified.
@@ -46,7 +53,7 @@ def export_bundle(
             f"The network's {len(network.findings)} findings are not the card's {len(card.keys)}: "
             f"{', '.join(wrong[:3])}{f' and {len(wrong) - 3} more' if len(wrong) > 3 else ''}."
         )
-    model = to_onnx(network, card.preprocessing.size, card.graph)
+    model = to_onnx(network, card.preprocessing.size, card.graph, exact=exact)
     names = [n for n in (card.graph.logits, card.graph.features, card.graph.cams) if n]
     run = compile_graph(model, card.graph.input, names, threads=1)
     worst = parity(network, run(images), images, card.graph)

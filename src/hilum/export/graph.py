@@ -65,7 +65,9 @@ def round_weights(network: nn.Module) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def to_onnx(network: Classifier, size: tuple[int, int], graph: Graph) -> bytes:
+def to_onnx(
+    network: Classifier, size: tuple[int, int], graph: Graph, *, exact: bool = False
+) -> bytes:
     """Write a network as an ONNX graph of log-odds and, where named, features and maps.
 
     Weights are stored in half precision where they can be, and computed with in single precision.
@@ -74,6 +76,7 @@ def to_onnx(network: Classifier, size: tuple[int, int], graph: Graph) -> bytes:
         network: in evaluation mode, weights rounded by :func:`round_weights`.
         size: (rows, columns) of the input; the batch is free.
         graph: names of the input and the outputs.
+        exact: take weights as they are; those that half precision would change stay in single.
 
     Returns:
         The serialised graph.
@@ -87,13 +90,17 @@ def to_onnx(network: Classifier, size: tuple[int, int], graph: Graph) -> bytes:
             "The network's head has no maps of evidence; leave `graph.cams` out of the card."
         )
     names = [name for name in (graph.logits, graph.features, graph.cams) if name]
-    return module_to_onnx(
-        _Outputs(network, _wanted(graph)), size, source=graph.input, outputs=names
-    )
+    outputs = _Outputs(network, _wanted(graph))
+    return module_to_onnx(outputs, size, source=graph.input, outputs=names, exact=exact)
 
 
 def module_to_onnx(
-    module: nn.Module, size: tuple[int, int], *, source: str, outputs: list[str]
+    module: nn.Module,
+    size: tuple[int, int],
+    *,
+    source: str,
+    outputs: list[str],
+    exact: bool = False,
 ) -> bytes:
     """Write any module with one input, ``image`` [batch, 1, rows, columns], as an ONNX graph.
 
@@ -102,6 +109,7 @@ def module_to_onnx(
         size: (rows, columns) of the input; the batch is free.
         source: name of the input in the graph.
         outputs: names of what the module returns, in its order.
+        exact: take weights as they are; those that half precision would change stay in single.
 
     Returns:
         The serialised graph.
@@ -109,7 +117,8 @@ def module_to_onnx(
     Raises:
         BundleError: weights are not rounded, or ONNX lacks something that the module does.
     """
-    _check_rounded(module)
+    if not exact:
+        _check_rounded(module)
     model = _exported(module.eval(), size, source, outputs)
     _store_in_half(model)
     del model.metadata_props[:]

@@ -49,11 +49,19 @@ def test_a_pickled_network_gives_its_own_features(xrv, tmp_path):
     assert float((got - wanted).abs().max() / wanted.abs().max()) < 1e-5
 
 
-def test_the_form_before_torch_1_6_is_refused_with_a_way_out(tmp_path, xrv, monkeypatch):
-    """The way out is the command of the message, run as it stands."""
+def test_the_form_before_torch_1_6_is_read_as_well(tmp_path, xrv):
+    """The package's own DenseNets are published in that form."""
     network = xrv.models.DenseNet(block_config=(1,), num_classes=2)
     torch.save(network, tmp_path / FILE, _use_new_zipfile_serialization=False)
-    with pytest.raises(RecipeError, match="With the package: python -c") as refused:
+    found = from_torchxrayvision("densenet121", ALL, tmp_path, tmp_path)
+    wanted = network.state_dict()
+    assert found.state.keys() == wanted.keys()
+    assert all(torch.equal(found.state[n], wanted[n]) for n in wanted)
+
+
+def test_what_is_not_there_comes_with_a_way_out(tmp_path, xrv, monkeypatch):
+    """The way out is the command of the message, run as it stands."""
+    with pytest.raises(RecipeError, match="was run: python -c") as refused:
         from_torchxrayvision("densenet121", ALL, tmp_path, tmp_path)
     code = str(refused.value).split('python -c "')[1].split('" makes')[0]
     monkeypatch.setattr(xrv.models, "get_model", lambda _name: xrv.models.DenseNet())
@@ -73,11 +81,17 @@ class Code:
     """No class of such a network."""
 
 
+def test_a_damaged_file_is_refused(tmp_path):
+    (tmp_path / FILE).write_bytes(b"cut")
+    with pytest.raises(RecipeError, match="cut, damaged"):
+        from_torchxrayvision("densenet121", ALL, tmp_path, tmp_path)
+
+
 def test_a_pickle_of_anything_else_is_refused(tmp_path):
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1))
     network.other = Code()  # type: ignore[assignment]
     torch.save(network, tmp_path / FILE)
-    with pytest.raises(RecipeError, match=r"could run code .*refused"):
+    with pytest.raises(RecipeError, match=r"is refused: it names .*Code.*Nothing was run"):
         from_torchxrayvision("densenet121", ALL, tmp_path, tmp_path)
 
 

@@ -5,11 +5,9 @@ Source: Cohen JP et al. TorchXRayVision. MIDL 2022, arXiv:2111.00595.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +16,7 @@ from hilum.bundles.card import StartingWeights
 from hilum.errors import RecipeError
 from hilum.models.weights.file import as_float, read_safetensors
 from hilum.models.weights.levels import Levels
-from hilum.models.weights.run import load_tensors
+from hilum.models.weights.pickled import tensors_in
 from hilum.models.weights.source import Source
 from hilum.registry import unknown
 
@@ -59,25 +57,11 @@ PUBLISHED = {
 """Weights by the package's name, as torchxrayvision 1.5 lists them."""
 
 
-class _Held:
-    """Stands in for the classes that the package's files name: holds fields, does nothing."""
-
-
-_LAYERS = ("container.Sequential", "conv.Conv2d", "batchnorm.BatchNorm2d", "activation.ReLU")
-_LAYERS += ("pooling.MaxPool2d", "pooling.AvgPool2d", "linear.Linear", "dropout.Dropout")
-_CLASSES = (
-    *(f"torch.nn.modules.{layer}" for layer in _LAYERS),
-    *(f"torchxrayvision.models.{c}" for c in ("DenseNet", "_DenseLayer", "_DenseBlock")),
-    "torchxrayvision.models._Transition",
-)
-
-
 def from_torchxrayvision(backbone: str, name: str, folder: Path, cache: Path = CACHE) -> Source:
     """The package's weights: ``NAME.safetensors`` in a folder, or what the package downloaded.
 
-    The package's files are pickles of whole networks. They are loaded as tensors and numbers only,
-    with a stand-in that does nothing for the classes that such a network is made of; what names
-    anything else, or is written in torch's form before version 1.6, is refused.
+    The package's files are pickles of whole networks. Their tensors are read and nothing in them is
+    run; a file that names what networks are not made of is refused.
 
     Args:
         backbone: name of the backbone that is to be filled.
@@ -101,7 +85,7 @@ def from_torchxrayvision(backbone: str, name: str, folder: Path, cache: Path = C
     if converted.is_file():
         tensors, digest = read_safetensors(converted)
     elif file.is_file():
-        tensors, digest = _unpickled(file, name)
+        tensors, digest = _unpickled(file)
     else:
         raise RecipeError(
             f"torchxrayvision has not downloaded {name} here. Where there is a network and "
@@ -119,17 +103,13 @@ def from_torchxrayvision(backbone: str, name: str, folder: Path, cache: Path = C
     return Source(tensors, LEVELS, start)
 
 
-def _unpickled(file: Path, name: str) -> tuple[dict[str, Tensor], str]:
-    stand_ins: list[Any] = [(_Held, c) for c in _CLASSES]
+def _unpickled(file: Path) -> tuple[dict[str, Tensor], str]:
     try:
-        with torch.serialization.safe_globals(stand_ins):
-            saved, digest = load_tensors(file)
-    except RecipeError as error:
-        raise RecipeError(f"{error} With the package: {_conversion(name)}") from error
-    state = dict(_walk(saved, "")) if isinstance(saved, _Held) else saved
-    if not isinstance(state, dict) or not any(isinstance(t, Tensor) for t in state.values()):
-        raise RecipeError(f"{file.name} holds no network; let torchxrayvision download it again.")
-    return as_float({n: t for n, t in state.items() if isinstance(t, Tensor)}), digest
+        data = file.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"{file.name} cannot be read: {error.strerror}.") from error
+    state = {n: torch.from_numpy(t) for n, t in tensors_in(data, file.name).items()}
+    return as_float(state), hashlib.sha256(data).hexdigest()
 
 
 def _conversion(name: str) -> str:
@@ -140,18 +120,3 @@ def _conversion(name: str) -> str:
         f"save_file(m.state_dict(), '{name}.safetensors')\" makes {name}.safetensors; put that "
         "into the folder that --weights names."
     )
-
-
-def _walk(held: object, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    fields = vars(held)
-    for part in ("_parameters", "_buffers"):
-        for name, tensor in _items(fields.get(part)):
-            if isinstance(tensor, Tensor):
-                yield prefix + name, tensor.detach()
-    for name, module in _items(fields.get("_modules")):
-        if isinstance(module, _Held):
-            yield from _walk(module, f"{prefix}{name}.")
-
-
-def _items(value: object) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict | OrderedDict) else []

@@ -1,0 +1,1 @@
+"""Networks that others publish → bundles: fetched, checked, taken over, compared, written."""
