@@ -1,6 +1,6 @@
 import json
 
-from hilum.bundles import load
+from hilum.bundles import load, save
 
 
 def test_list_names_the_shipped_bundles(hilum, monkeypatch, tiny_bundle):
@@ -12,7 +12,10 @@ def test_list_names_the_shipped_bundles(hilum, monkeypatch, tiny_bundle):
 
 def test_list_without_any(hilum, monkeypatch, tmp_path):
     monkeypatch.setattr("hilum.bundles.store.SHIPPED", tmp_path / "none")
-    assert hilum("bundles", "list").out == "No bundles come with this installation.\n"
+    monkeypatch.setenv("HILUM_BUNDLES", str(tmp_path / "mine"))
+    first, second = hilum("bundles", "list").out.splitlines()
+    assert first == "No bundles come with this installation."
+    assert second.endswith("networks of others can be pulled: hilum bundles list --published")
 
 
 def test_show_prints_the_card(hilum, tiny_bundle):
@@ -56,3 +59,25 @@ def test_make(hilum, tiny_model, tmp_path):
     done = hilum("bundles", "make", *arguments, tmp_path / "mine.hilum")
     assert done.status == 2
     assert "exists; remove it" in done.err
+
+
+def test_note_writes_onto_the_card_and_show_prints_it(hilum, tiny_card, tiny_model, tmp_path):
+    at = save(tiny_card, {"model.onnx": tiny_model}, tmp_path / "tiny").location
+    (tmp_path / "audit.json").write_text(json.dumps({
+        "schema": "hilum.audit/1", "title": "t", "model": None, "images": 9, "patients": 8,
+        "verdicts": [{"code": "border-alone", "title": "What does the border tell?",
+                      "outcome": "warns", "words": "A little.", "unit": "AUROC left",
+                      "number": {"value": 0.61, "low": 0.5, "high": 0.7}}]}))  # fmt: skip
+    done = hilum("bundles", "note", at, tmp_path / "audit.json", "--of", "films of 2024")
+    assert done.status == 0
+    assert "audit.json: 0 numbers, 1 verdicts" in done.out
+    assert load(at).digest in done.out
+    shown = hilum("bundles", "show", at).out
+    for words in ("Audit of films of 2024: 9 images of 8 patients", "warns", "A little."):
+        assert words in shown
+    done = hilum("bundles", "note", "chest14", tmp_path / "audit.json", "--of", "w")
+    assert done.status == 2
+    assert "no folder" in done.err
+    done = hilum("bundles", "note", at, tmp_path / "none.json", "--of", "w")
+    assert done.status == 2
+    assert "cannot be read" in done.err

@@ -229,6 +229,9 @@ class Result(_Part):
         positives: number of positives.
         images: number of images.
         note: method of the interval, seeds, or why the value is undefined.
+        group: which of those images alone: "sex: F", "age: 40 to 60 years"; "" for all.
+        elsewhere: whether they come from where nothing was learnt: other hospitals, publishers or
+            collections.
     """
 
     metric: str
@@ -241,11 +244,41 @@ class Result(_Part):
     positives: int | None = None
     images: int | None = None
     note: str = ""
+    group: str = ""
+    elsewhere: bool = False
 
     @property
     def is_mean(self) -> bool:
         """Whether it is a mean over findings."""
         return self.finding is None and self.images is None
+
+
+class Verdict(_Part):
+    """A question of ``hilum audit``, and how it ended.
+
+    Attributes:
+        code: stable, lower case with hyphens.
+        title: the question.
+        outcome: "not asked" where something was missing.
+        words: what was seen, or what was missing.
+        asked_of: in words: which images, and what scored them.
+        unit: what the number is.
+        value: the number that decided; None where there is none.
+        low: lower end of its interval.
+        high: upper end.
+        level: confidence level of the interval.
+    """
+
+    code: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    title: str
+    outcome: Literal["passes", "warns", "fails", "not asked"]
+    words: str
+    asked_of: str = ""
+    unit: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
 
 
 class Card(_Part):
@@ -268,7 +301,8 @@ class Card(_Part):
         gate: file with feature statistics (.npz without pickles); None without.
         data: what it learnt from.
         start: what training began with.
-        results: measured numbers.
+        results: measured numbers: on what was held out, of groups of patients, and elsewhere.
+        verdicts: what audits said.
         provenance: recipe, seeds, versions, as text by name.
         files: SHA-256 of every other file in the bundle.
     """
@@ -293,6 +327,7 @@ class Card(_Part):
     data: tuple[TrainingData, ...] = ()
     start: tuple[StartingWeights, ...] = ()
     results: tuple[Result, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     provenance: dict[str, str] = {}
     files: dict[str, Sha256] = {}
 

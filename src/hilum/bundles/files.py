@@ -88,6 +88,31 @@ def write(files: Mapping[str, bytes], out: Path) -> None:
         shutil.rmtree(part)
 
 
+def replace_card(location: Path, card: bytes, files: Mapping[str, bytes]) -> None:
+    """Put another card into a bundle: the old one stands there until the new one is whole.
+
+    Args:
+        location: a folder or a ``.hilum`` file.
+        card: the bytes of the new one.
+        files: every other file by name.
+
+    Raises:
+        BundleError: it cannot be written there.
+    """
+    part = location / f".{CARD}" if location.is_dir() else location.with_name(f".{location.name}")
+    try:
+        if location.is_dir():
+            _write_file(part, card)
+            part.replace(location / CARD)
+        else:
+            _write_archive({**files, CARD: card}, part)
+            part.replace(location)
+    except OSError as error:
+        raise BundleError(f"{location}: the card cannot be written ({error.strerror})") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _write_file(path: Path, data: bytes) -> None:
     with path.open("wb") as stream:
         stream.write(data)

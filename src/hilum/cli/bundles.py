@@ -1,4 +1,4 @@
-"""``hilum bundles``: list, show, verify, make."""
+"""``hilum bundles``: list, show, verify, make, pull, note."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from hilum.cli.pull import pull
 
-    from hilum.bundles import Bundle, Card
+if TYPE_CHECKING:
+    from hilum.bundles import Card
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+TOLD = (
+    "source",
+    "file",
+    "terms",
+    "measured",
+    "scores",
+    "operating points",
+    "preprocessing",
+    "gate",
+)
+"""What the provenance of a published network's bundle says beyond its card's other fields."""
 
 Name = Annotated[
     str, typer.Argument(help="Name from `hilum bundles list`, a folder or a .hilum file.")
@@ -20,16 +32,40 @@ Name = Annotated[
 
 
 @app.command("list")
-def list_() -> None:
-    """List the bundles that come with the package."""
-    from hilum.bundles import available, load
+def list_(
+    published: Annotated[
+        bool,
+        typer.Option(
+            "--published", help="Networks of others that `hilum bundles pull` makes bundles of."
+        ),
+    ] = False,
+) -> None:
+    """List the bundles that are here: those of the package, and those in your own folder."""
+    from hilum.bundles import available, load, own
+    from hilum.bundles.published import networks
+    from hilum.errors import BundleError
 
+    mine = own()
+    if published:
+        for network in networks().values():
+            here = "here" if network.name in mine else "not pulled"
+            typer.echo(f"{network.name}  {here}  {len(network.taken)} findings  {network.summary}")
+        return
     names = available()
     if not names:
         typer.echo("No bundles come with this installation.")
-    for name in names:
-        card = load(name).card
-        typer.echo(f"{name}  {card.version}  {_gives(card)}  {card.summary}")
+    for name in (*names, *mine):
+        try:
+            card = load(name).card
+        except BundleError as error:  # one of the user's own must not hide the others
+            if name in names:
+                raise
+            typer.echo(f"{name}  damaged: {error}")
+        else:
+            typer.echo(f"{name}  {card.version}  {_gives(card)}  {card.summary}")
+    more = sum(name not in mine for name in networks())
+    if more:
+        typer.echo(f"{more} networks of others can be pulled: hilum bundles list --published")
 
 
 @app.command()
@@ -39,12 +75,16 @@ def show(
 ) -> None:
     """Print a bundle's card: findings, use, training data, measured results."""
     from hilum.bundles import load
+    from hilum.cli.cards import print_card
 
     bundle = load(name)
     if json:
         typer.echo(bundle.card.model_dump_json(by_alias=True, indent=1))
         return
-    _print_card(bundle)
+    print_card(bundle)
+    for what in TOLD:
+        if what in bundle.card.provenance:
+            typer.echo(f"{what.capitalize()}: {bundle.card.provenance[what]}")
 
 
 @app.command()
@@ -81,79 +121,57 @@ def make(
         typer.echo(f"{bundle} is in {out}; it draws {', '.join(bundle.card.structures)}")
 
 
+@app.command()
+def note(
+    bundle: Annotated[Path, typer.Argument(help="A folder or a .hilum file: its card changes.")],
+    records: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            help="appraisal.json of `hilum evaluate`, audit.json of `hilum audit`.",
+        ),
+    ],
+    *,
+    of: Annotated[
+        str,
+        typer.Option(
+            metavar="WORDS",
+            help="Which images the numbers are of, and what the network had seen of them; what was "
+            "noted under the same words before is replaced.",
+        ),
+    ],
+    elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--elsewhere", help="They come from where nothing was learnt: another hospital."
+        ),
+    ] = False,
+) -> None:
+    """Write what evaluations and audits found onto a bundle's card; all else of it stays."""
+    from hilum.bundles import load
+    from hilum.bundles.noting import note as write_down
+    from hilum.errors import RunError
+
+    if not bundle.exists():
+        raise RunError(f"{bundle} is no folder and no .hilum file; only such a card is changed.")
+    held = load(bundle)
+    for file in records:
+        try:
+            record = file.read_bytes()
+        except OSError as error:
+            raise RunError(f"{file} cannot be read ({error.strerror}).") from error
+        done = write_down(held, record, of, elsewhere=elsewhere)
+        held = done.bundle
+        more = f", {done.replaced} replaced" if done.replaced else ""
+        more += f", {done.undefined} undefined of groups left out" if done.undefined else ""
+        typer.echo(f"{file.name}: {done.results} numbers, {done.verdicts} verdicts{more}")
+    typer.echo(f"{held} has a new card: {held.digest}")
+
+
+app.command()(pull)
+
+
 def _gives(card: Card) -> str:
     findings, structures = len(card.findings), len(card.structures)
     parts = [f"{findings} findings"] * bool(findings) + [f"{structures} masks"] * bool(structures)
     return ", ".join(parts)
-
-
-def _print_card(bundle: Bundle) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    card = bundle.card
-    console = Console(highlight=False)
-    console.print(f"[bold]{bundle}[/bold]  {escape(card.summary)}")
-    console.print(f"For: {escape(card.intended_use)}")
-    for use in card.not_for:
-        console.print(f"Not for: {escape(use)}")
-    console.print(f"Licence: {escape(card.licence)}")
-    if card.network:
-        console.print(f"Network: {escape(card.network)}")
-    console.print(f"Input: {_input(card)}")
-    for part in card.start:
-        console.print(f"Began with: {escape(part.name)} ({escape(part.licence)})")
-    for part in card.data:
-        console.print(
-            f"Learnt from: {escape(part.name)}, {part.images:,} images ({escape(part.licence)})"
-        )
-    console.print(f"Digest of the card: {bundle.digest}")
-    if card.structures:
-        console.print(f"Draws: {', '.join(card.structures)}")
-    if card.findings:
-        console.print(_findings(card))
-    if card.results:
-        console.print(_results(card))
-
-
-def _input(card: Card) -> str:
-    spec = card.preprocessing
-    return f"{spec.size[0]} × {spec.size[1]} px, {spec.fit}, {spec.channels} channel(s)"
-
-
-def _findings(card: Card) -> Table:
-    from rich.table import Table
-
-    from hilum.domain import finding
-
-    table = Table(title="Findings", title_justify="left")
-    for heading in ("finding", "positives", "prevalence", "calibration", "operating point"):
-        table.add_column(heading)
-    for row in card.findings:
-        table.add_row(
-            finding(row.key).name,
-            "–" if row.positives is None else f"{row.positives:,}",
-            "–" if row.prevalence is None else f"{row.prevalence:.3f}",
-            row.calibration.method + ("" if row.calibration.trusted else ", uncalibrated"),
-            f"{row.operating_point.threshold:.3f} ({row.operating_point.rule})",
-        )
-    return table
-
-
-def _results(card: Card) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title="Measured", title_justify="left")
-    for heading in ("metric", "finding", "split", "value", "interval"):
-        table.add_column(heading)
-    for row in card.results:
-        ends = row.low is not None and row.high is not None
-        table.add_row(
-            escape(row.metric),
-            row.finding or ("mean" if row.is_mean else "–"),
-            escape(row.split),
-            "undefined" if row.value is None else f"{row.value:.3f}",
-            f"{row.low:.3f}–{row.high:.3f} ({row.level:.0%})" if ends else "–",
-        )
-    return table

@@ -104,11 +104,13 @@ def _next(version: str) -> str:
 
 def _earlier(row: Result, old: Card, new: set[str]) -> Result:
     """Numbers of a calibration that is no more say so."""
-    if row.finding not in new or not row.metric.startswith("calibration"):
+    if row.finding not in new or not row.metric.startswith(_OF_A_CALIBRATION):
         return row
     note = f"of {old.name} {old.version}, before recalibration"
     return row.model_copy(update={"note": "; ".join(part for part in (note, row.note) if part)})
 
+
+_OF_A_CALIBRATION = ("calibration", "sensitivity", "specificity")
 
 _NUMBERS = {"brier": "Brier", "ece": "ECE", "slope": "calibration slope"}
 
