@@ -17,6 +17,8 @@ from benchmarks.results import render, write
 SCRIPTS = (
     "intake",
     "reading",
+    "cascade",
+    "rounds",
     "cold",
     "memory",
     "chest14",
@@ -31,6 +33,8 @@ SCRIPTS = (
 PACKAGES = {
     "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
     "reading": ("hilum", "onnxruntime", "torch", "torchxrayvision", "scikit-image", "pydicom"),
+    "cascade": ("hilum", "onnxruntime", "opencv-python-headless"),
+    "rounds": ("hilum", "onnxruntime", "opencv-python-headless"),
     "cold": ("hilum", "onnxruntime", "torch"),
     "memory": ("hilum", "onnxruntime", "opencv-python-headless"),
     "chest14": ("hilum", "numpy", "scikit-learn"),
@@ -58,6 +62,7 @@ def main(arguments: Sequence[str]) -> None:
             repeat=said.repeat,
             size=tuple(said.size),
             bundle=said.bundle,
+            cascade=said.cascade,
             files=tuple(said.files),
             links=said.links,
             converted=tuple(said.converted),
@@ -87,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--converted", type=_positive, nargs=2, default=(300, 2000), metavar=("FEW", "MANY"),
         help="files that `convert` is timed with, and files of its large run")  # fmt: skip
     add("--bundle", default="chest14", help="what `cold` and `memory` read with: name or path")
+    add("--cascade", default="covid-then-findings", help="what `cascade` reads with: name or path")
     add("--run", type=Path, help="`chest14`: folder of the training run")
     add("--data", type=Path, help="`chest14`: folder of the radiographs")
     add("--weights", type=Path, help="`chest14`: folder of the starting weights")

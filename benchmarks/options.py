@@ -18,6 +18,7 @@ class Options:
         repeat: rounds; None for what the script thinks right.
         size: (rows, columns) of the drawn radiographs.
         bundle: what `cold` and `memory` read with: a name, a folder or a .hilum file.
+        cascade: what `cascade` reads with: a name or a TOML file.
         files: how many files the small and the large reading run have.
         links: how many files one worker of `intake` reads.
         converted: files that `convert` is timed with, and files of its large run.
@@ -30,6 +31,7 @@ class Options:
     repeat: int | None = None
     size: tuple[int, int] = (3000, 2500)
     bundle: str = "chest14"
+    cascade: str = "covid-then-findings"
     files: tuple[int, int] = (50, 1000)
     links: int = 2000
     converted: tuple[int, int] = (300, 2000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +113,42 @@ def tiny_bundle(
     """The tiny graph and its card as a bundle in a folder."""
     out = tmp_path_factory.mktemp("bundles") / "tiny"
     return save(tiny_card, {"model.onnx": tiny_model}, out)
+
+
+@pytest.fixture(scope="session")
+def fixed_bundle(
+    tiny_model: bytes, tiny_card: Card, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Bundle]:
+    """Makes bundles of the tiny graph that say the same of every radiograph.
+
+    ``fixed_bundle("covid", covid_19=0.9, mass=0.1, nodule=0.2)``: three findings with their
+    probabilities; operating points are 0.4. With ``refuses=True`` its gate lets nothing pass.
+    """
+    from hilum.reading.gate import Statistics
+
+    def make(name: str, *, refuses: bool = False, point: float = 0.4, **said: float) -> Bundle:
+        assert len(said) == 3, "the graph has three outputs"
+        findings = [
+            {
+                "key": key,
+                "calibration": {
+                    "slope": 1e-9,
+                    "intercept": float(np.log(p / (1 - p))),
+                    "trusted": True,
+                },
+                "operating_point": {"threshold": point},
+                "prevalence": 0.1,
+            }
+            for key, p in said.items()
+        ]
+        files = {"model.onnx": tiny_model}
+        facts = tiny_card.model_dump(by_alias=True) | {"name": name, "findings": findings}
+        if refuses:
+            far = np.ones(6, np.float32)
+            axes = np.eye(2, 6, dtype=np.float32)
+            files["gate.npz"] = Statistics(far, axes, far[:2] * 1e-6, 1e-6, 1e-6).to_bytes()
+            facts["gate"] = "gate.npz"
+        out = tmp_path_factory.mktemp("fixed") / name
+        return save(Card.model_validate(facts), files, out)
+
+    return make

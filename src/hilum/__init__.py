@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hilum.bundles import Bundle
     from hilum.domain import Reading
+    from hilum.reading.rounds import Plan
+    from hilum.transforms.rounds import RoundSet
 
 __version__ = "0.1.0"
 
@@ -29,6 +31,7 @@ def read(
     *,
     prevalence: Mapping[str, float] | None = None,
     mend: bool = False,
+    rounds: Plan | RoundSet | str | Path | None = None,
 ) -> Reading:
     """Read one radiograph.
 
@@ -44,6 +47,8 @@ def read(
             finding (``{"pneumonia": 0.05}``); probabilities are restated for it.
         mend: put right what the picture shows beyond doubt to be wrong in its header; notes of the
             reading tell what was done.
+        rounds: look several times and put it together, as :meth:`hilum.reading.Reader.of` takes
+            it: "ten", say.
 
     Returns:
         The reading, with its heatmaps and the radiograph. It is research, and no diagnosis.
@@ -53,6 +58,7 @@ def read(
         Refused: the gate does not take it for a frontal chest radiograph that the bundle can
             judge; the error's ``refusal`` holds the reasons and the picture.
         BundleError: the bundle cannot be loaded.
+        RecipeError: no such rounds, or weights that lack a finding of the bundle.
         UnknownName: a prevalence for a finding that the bundle lacks.
         RunError: a prevalence that is out of range.
     """
@@ -66,7 +72,11 @@ def read(
 
     radiograph = read_file(Path(path), longest_px=LONGEST_PX, mend=mend)
     reader = Reader.of(
-        bundle, threads=os.cpu_count() or 1, prevalence=prevalence, keep_radiograph=True
+        bundle,
+        threads=os.cpu_count() or 1,
+        prevalence=prevalence,
+        keep_radiograph=True,
+        rounds=rounds,
     )
     found = reader(radiograph)
     if isinstance(found, Refusal):

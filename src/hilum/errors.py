@@ -12,6 +12,7 @@ HilumError
 │   ├── UnknownBundle
 │   ├── InvalidCard
 │   └── DigestMismatch     a file differs from what the card says
+├── CascadeError           a chain of bundles is unknown or invalid
 ├── LabelError             a label table or a split is inconsistent
 │   └── LeakError          a patient stands in two parts of a split
 ├── FetchError             a file could not be fetched from a server, or may not be put where asked
@@ -110,6 +111,12 @@ class DigestMismatch(BundleError):
     """A bundle's file differs from the digest on its card."""
 
     code = "digest-mismatch"
+
+
+class CascadeError(HilumError):
+    """A chain of bundles is unknown or invalid; the message lists all that is wrong."""
+
+    code = "cascade"
 
 
 class LabelError(HilumError):

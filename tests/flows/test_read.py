@@ -299,7 +299,7 @@ def test_a_full_disk_is_noticed_before(folder, tiny_bundle, tmp_path, capsys, mo
 
 
 def test_a_bug_on_one_file_becomes_a_row(folder, tiny_bundle, tmp_path, monkeypatch, capsys):
-    import hilum.reading.reader as module
+    import hilum.reading.seen as module
 
     real, calls, patient = module.prepare, [], "^".join(("DOE", "JANE"))
 

@@ -31,6 +31,7 @@ COMMANDS = Registry(
         ("split", "hilum.cli.split:split"),
         ("subset", "hilum.cli.subset:subset"),
         ("bundles", "hilum.cli.bundles:app"),
+        ("cascades", "hilum.cli.cascades:app"),
         ("recipes", "hilum.cli.recipes:app"),
         ("train", "hilum.cli.train:train"),
         ("ensemble", "hilum.cli.ensemble:ensemble"),
@@ -39,6 +40,7 @@ COMMANDS = Registry(
         ("evaluate", "hilum.cli.evaluate:evaluate"),
         ("audit", "hilum.cli.audit:audit"),
         ("study", "hilum.cli.study:app"),
+        ("rounds", "hilum.cli.rounds:rounds"),
     ],
 )
 
@@ -53,7 +55,8 @@ HELP = {
     "pack": "Pack radiographs for training: decoded once, read fast.",
     "split": "Divide a label table by patient: train, tune and test, folds, sources, time.",
     "subset": "Take rows, findings or labels out of a label table.",
-    "bundles": "List, show, verify and make bundles: networks with their cards.",
+    "bundles": "List, show, verify, make and pull bundles: networks with their cards.",
+    "cascades": "List, show and check cascades: chains of bundles.",
     "recipes": "List, show and copy the recipes that come with the package.",
     "train": "Train a network from a recipe, and leave a bundle.",
     "evaluate": "Say how good a model is, how sure that is, and where it fails.",
@@ -62,6 +65,7 @@ HELP = {
     "ensemble": "Make one bundle of several runs: mean, averaged weights, one a finding.",
     "audit": "Ask whether to believe a result: leakage, shortcuts, baselines, labels, drift.",
     "study": "Run many trainings that differ in one lever each, and write the table.",
+    "rounds": "Try reading rounds on labelled radiographs: a sweep, a genetic search.",
 }
 
 USAGE = 2

@@ -8,7 +8,8 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from hilum.errors import BundleError, RunError
 
 if TYPE_CHECKING:
     from hilum.imaging import FileList, FoundFile
+    from hilum.reading.rounds import Plan
     from hilum.report.record import Drawn
 
 INTERRUPTED = 130
@@ -61,8 +63,18 @@ def read(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; new or empty.")],
     bundle: Annotated[
-        str, typer.Option(help="Name from `hilum bundles list`, a folder or a .hilum file.")
-    ] = "chest14",
+        str | None,
+        typer.Option(
+            help="Name from `hilum bundles list`, a folder or a .hilum file.  [default: chest14]"
+        ),
+    ] = None,
+    cascade: Annotated[
+        str | None,
+        typer.Option(
+            help="Read with a chain of bundles instead: name from `hilum cascades list`, or a TOML "
+            "file."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Radiographs at a time.  [default: processors]")
     ] = None,
@@ -101,6 +113,28 @@ def read(
         ),
     ] = "onnxruntime",
     no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Draw no heatmaps.")] = False,
+    rounds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Look at each radiograph several times and put it together: ten, or another of "
+            "`hilum rounds --list`, or a TOML file.",
+        ),
+    ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            help="How rounds are put together: mean, vote, maximum, trimmed or weighted.  "
+            "\\[default: as the rounds say, or mean]"
+        ),
+    ] = None,
+    abstain_above: Annotated[
+        float | None,
+        typer.Option(
+            help="Make no decision on a finding whose probability differs more than this between "
+            "rounds (standard deviation)."
+        ),
+    ] = None,
 ) -> None:
     """Read radiographs: findings, heatmaps, tables and a report page.
 
@@ -109,33 +143,26 @@ def read(
     """
     from hilum.cli.progress import progress
     from hilum.imaging import find_files
-    from hilum.reading import Reader, read_many
+    from hilum.reading import CascadeReader, Reader, read_many
+    from hilum.reading.rounds import said_of
     from hilum.report.folder import OutputFolder
 
+    if cascade is not None and bundle is not None:
+        raise typer.BadParameter(
+            "a cascade names its bundles itself: give one of --bundle and --cascade",
+            param_hint="--cascade",
+        )
+    plan = _plan(rounds, join, abstain_above)
     _share_one_heap()
     found = find_files(paths)
     files = _outside(found.files, out)
     passed_over = _passed_over(found, paths, out)
     if not files:
-        where = ", ".join(str(path) for path in paths)
-        if found.files:
-            raise RunError(
-                f"All radiographs in {where} lie in the output folder {out}; choose another with "
-                f"-o."
-            )
-        earlier = [path for path in paths if (path / ".hilum" / "run.json").is_file()]
-        if earlier:
-            raise RunError(
-                f"{earlier[0]} holds the results of an earlier reading, whose pictures are no "
-                "radiographs; give the folder of the radiographs themselves."
-            )
-        raise RunError(
-            f"No radiographs in {where}: no DICOM, PNG, JPEG or TIFF file was found"
-            f"{f' among {found.passed_over} files' if found.passed_over else ''}."
-        )
+        raise _nothing_found(found, paths, out)
     workers = min(workers or _processors(), len(files))
-    reader = Reader.of(
-        bundle,
+    of = Reader.of if cascade is None else CascadeReader.of
+    reader = of(
+        cascade or bundle or "chest14",
         threads=max(1, _processors() // workers),
         prevalence=_prevalences(prevalence or []),
         heatmaps=not no_heatmaps,
@@ -143,12 +170,15 @@ def read(
         reduced=reduced,
         mend=mend,
         runtime=runtime,
+        rounds=plan,
     )
     with OutputFolder.open(
         out,
-        bundle=reader.bundle,
-        prevalence=reader.scale.prevalence,
-        intake=" ".join(["--mend"] * mend + ["--reduced"] * reduced),
+        bundle=reader if isinstance(reader, CascadeReader) else reader.bundle,
+        prevalence=reader.prevalence,
+        intake=" ".join(
+            ["--mend"] * mend + ["--reduced"] * reduced + ([said_of(plan)] if plan else [])
+        ),
         resume=resume,
     ) as folder:
         todo = folder.left(files)
@@ -167,32 +197,22 @@ def read(
         except KeyboardInterrupt:
             typer.echo("Stopping: writing what is finished …", err=True)
         page = folder.finish(complete=complete, passed_over=passed_over)
-        refused = folder.refused()
+        refused, in_part = folder.refused(), folder.in_part()
     _say(tally, done=len(files) - len(todo), seconds=time.monotonic() - begun)
     if passed_over:
         typer.echo(
             f"{passed_over} {_files(passed_over)} passed over (not DICOM, PNG, JPEG or TIFF by "
             f"name)."
         )
-    if found.unlistable:
-        typer.echo(
-            f"NOT listed: {len(found.unlistable)} folders that may hold radiographs "
-            f"({', '.join(found.unlistable[:3])}); mend their permissions. Exit status "
-            f"{1 if complete else INTERRUPTED}."
-        )
-    if refused:
-        reasons = ", ".join(f"{n} {code}" for code, n in refused.most_common())
-        typer.echo(
-            f"NOT read: {refused.total()} ({reasons}); why is in {out / 'refused.csv'}. "
-            f"Exit status {1 if complete else INTERRUPTED}."
-        )
+    status = 0 if complete else INTERRUPTED
+    if refused or in_part or found.unlistable:
+        status = status or 1
+        _say_left_out(refused, in_part, found.unlistable, out=out, status=status)
     typer.echo(f"Page: {page}")
     if not complete:
         left = len(todo) - tally.files
         typer.echo(f"Stopped with {left} left; the same command with --resume goes on.")
-        raise typer.Exit(INTERRUPTED)
-    if refused or found.unlistable:
-        raise typer.Exit(1)
+    raise typer.Exit(status)
 
 
 class _Guard:
@@ -268,6 +288,19 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
+def _plan(rounds: str | None, join: str | None, abstain_above: float | None) -> Plan | None:
+    from hilum.reading.rounds import plan
+
+    if rounds is None:
+        if join is not None or abstain_above is not None:
+            raise typer.BadParameter(
+                "there are no rounds to put together without --rounds",
+                param_hint="--join" if join is not None else "--abstain-above",
+            )
+        return None
+    return plan(rounds, join=join, abstain_above=abstain_above)
+
+
 def _prevalences(given: list[str]) -> dict[str, float]:
     shares: dict[str, float] = {}
     for text in given:
@@ -296,6 +329,47 @@ def _check_disk(out: Path, files: int) -> None:
 
 def _debug(context: typer.Context) -> bool:
     return bool(context.find_root().params.get("debug"))
+
+
+def _nothing_found(found: FileList, paths: list[Path], out: Path) -> RunError:
+    where = ", ".join(str(path) for path in paths)
+    if found.files:
+        return RunError(
+            f"All radiographs in {where} lie in the output folder {out}; choose another with -o."
+        )
+    earlier = [path for path in paths if (path / ".hilum" / "run.json").is_file()]
+    if earlier:
+        return RunError(
+            f"{earlier[0]} holds the results of an earlier reading, whose pictures are no "
+            "radiographs; give the folder of the radiographs themselves."
+        )
+    return RunError(
+        f"No radiographs in {where}: no DICOM, PNG, JPEG or TIFF file was found"
+        f"{f' among {found.passed_over} files' if found.passed_over else ''}."
+    )
+
+
+def _say_left_out(
+    refused: Counter[str],
+    in_part: Counter[str],
+    unlistable: Sequence[str],
+    *,
+    out: Path,
+    status: int,
+) -> None:
+    """Say what is missing in readings.csv, and what the exit status will be for it."""
+    end = f"Exit status {status}."
+    if unlistable:
+        typer.echo(
+            f"NOT listed: {len(unlistable)} folders that may hold radiographs "
+            f"({', '.join(unlistable[:3])}); mend their permissions. {end}"
+        )
+    for what, codes in (("NOT read", refused), ("Read in part, NOT in readings.csv", in_part)):
+        if codes:
+            reasons = ", ".join(f"{n} {code}" for code, n in codes.most_common())
+            typer.echo(
+                f"{what}: {codes.total()} ({reasons}); why is in {out / 'refused.csv'}. {end}"
+            )
 
 
 def _say(tally: _Tally, *, done: int, seconds: float) -> None:

@@ -4,7 +4,14 @@ from hilum.domain.findings import CHEST14, Finding, all_findings, finding, from_
 from hilum.domain.geometry import Affine
 from hilum.domain.labels import LabelTable, Policy, Split, State
 from hilum.domain.radiograph import Acquisition, Note, Radiograph, Source, View
-from hilum.domain.reading import GateVerdict, Heatmap, Prediction, Reading, Refusal
+from hilum.domain.reading import (
+    GateVerdict,
+    Heatmap,
+    Prediction,
+    Reading,
+    Refusal,
+    Rounds,
+)
 
 __all__ = [
     "CHEST14",
@@ -20,6 +27,7 @@ __all__ = [
     "Radiograph",
     "Reading",
     "Refusal",
+    "Rounds",
     "Source",
     "Split",
     "State",

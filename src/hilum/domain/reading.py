@@ -22,6 +22,10 @@ class Prediction:
         operating_point: the probability from which the finding is called present, in (0, 1), at
             the same prevalence.
         calibrated: False where too few positives stood behind the calibration to trust it.
+        spread: standard deviation of the probability over the reading's rounds; None where it was
+            read once.
+        abstained: whether no decision is made, for it would be too unsure: neither present nor
+            absent.
     """
 
     finding: str
@@ -29,6 +33,8 @@ class Prediction:
     probability: float
     operating_point: float
     calibrated: bool = True
+    spread: float | None = None
+    abstained: bool = False
 
     def __post_init__(self) -> None:
         if not (0.0 <= self.probability <= 1.0 and 0.0 < self.operating_point < 1.0):
@@ -39,8 +45,8 @@ class Prediction:
 
     @property
     def present(self) -> bool:
-        """The decision: probability at or above the operating point."""
-        return self.probability >= self.operating_point
+        """The decision: probability at or above the operating point, and no abstention."""
+        return not self.abstained and self.probability >= self.operating_point
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +90,23 @@ class GateVerdict:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rounds:
+    """One radiograph read several times, changed a little each time.
+
+    Attributes:
+        name: of the set of rounds.
+        join: how they were put together: "mean", "vote", "maximum", "trimmed", "weighted".
+        names: of the rounds.
+        probabilities: float64 [rounds, findings], at the prevalence that the reading names.
+    """
+
+    name: str
+    join: str
+    names: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """Findings of one radiograph that passed the gate.
 
@@ -98,6 +121,7 @@ class Reading:
         notes: warnings from intake and gate together.
         prevalence: "training", or the prevalence that the probabilities were restated for.
         radiograph: the picture, kept only when asked for.
+        rounds: what each reading round said; None where it was read once.
     """
 
     source: Source
@@ -110,11 +134,17 @@ class Reading:
     notes: tuple[Note, ...] = ()
     prevalence: str = "training"
     radiograph: Radiograph | None = None
+    rounds: Rounds | None = None
 
     @property
     def present(self) -> tuple[Prediction, ...]:
         """The findings at or above their operating points, in the bundle's order."""
         return tuple(p for p in self.predictions if p.present)
+
+    @property
+    def abstained(self) -> tuple[Prediction, ...]:
+        """The findings that no decision is made about, in the bundle's order."""
+        return tuple(p for p in self.predictions if p.abstained)
 
     def __getitem__(self, finding: str) -> Prediction:
         """The prediction of one finding; KeyError names those that the bundle has."""

@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hilum.bundles import Bundle, load
 from hilum.domain import (
-    Affine,
     GateVerdict,
-    Heatmap,
     Note,
     Radiograph,
     Reading,
@@ -23,9 +18,13 @@ from hilum.errors import BundleError, IntakeError
 from hilum.imaging import FoundFile, check_reduced
 from hilum.imaging import read as read_file
 from hilum.reading.gate import Gate
+from hilum.reading.rounds import Plan, several
+from hilum.reading.rounds import plan as plan_of
 from hilum.reading.scale import Scale
+from hilum.reading.seen import once
 from hilum.runtime import Graph
-from hilum.transforms.preprocess import LONGEST_PX, prepare
+from hilum.transforms.preprocess import LONGEST_PX
+from hilum.transforms.rounds import RoundSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +45,7 @@ class Reader:
     keep_radiograph: bool = False
     reduced: bool = False
     mend: bool = False
+    rounds: Plan | None = None
 
     @classmethod
     def of(  # noqa: PLR0913  (each is a choice of its own)
@@ -59,6 +59,7 @@ class Reader:
         reduced: bool = False,
         mend: bool = False,
         runtime: str = "onnxruntime",
+        rounds: Plan | RoundSet | str | Path | None = None,
     ) -> Reader:
         """Make a reader.
 
@@ -74,9 +75,12 @@ class Reader:
                 1,024 px: three times faster, edges off by some grey levels.
             mend: put right what a picture shows beyond doubt to be wrong in its header.
             runtime: what runs the graph; see :data:`hilum.runtime.RUNTIMES`.
+            rounds: look several times and put it together: a name in
+                :data:`hilum.transforms.rounds.SETS`, a TOML file, a set or a plan.
 
         Raises:
             BundleError: the bundle cannot be loaded, or has no findings.
+            RecipeError: no such rounds, or weights that lack a finding of the bundle.
             UnknownName: no such runtime, or a prevalence for a finding that the bundle lacks.
             RunError: a prevalence that is out of range, or cannot be restated for.
             MissingExtra: the runtime, or what ``reduced`` needs, is not installed.
@@ -89,6 +93,9 @@ class Reader:
                 f"bundle {loaded} has no findings to read: it draws "
                 f"{', '.join(loaded.card.structures)}; use `hilum lungs`, or name another bundle"
             )
+        plan = None if rounds is None else plan_of(rounds)
+        if plan is not None and plan.join == "weighted":
+            plan.weight_rows(loaded.card.keys)  # refused here, not at the first radiograph
         return cls(
             bundle=loaded,
             scale=Scale.of(loaded.card, prevalence or {}),  # first: it is quick to fail
@@ -98,7 +105,13 @@ class Reader:
             keep_radiograph=keep_radiograph,
             reduced=reduced,
             mend=mend,
+            rounds=plan,
         )
+
+    @property
+    def prevalence(self) -> str:
+        """In words: "training", or "effusion=0.05, mass=0.01"."""
+        return self.scale.prevalence
 
     def read(
         self,
@@ -114,9 +127,26 @@ class Reader:
             data: its bytes, where they are loaded already.
             name: what to call it; the file's own name when None.
         """
+        found = self.radiograph(path, data=data, name=name)
+        return found if isinstance(found, Refusal) else self(found)
+
+    def radiograph(
+        self,
+        path: str | Path | FoundFile,
+        *,
+        data: bytes | None = None,
+        name: str | None = None,
+    ) -> Radiograph | Refusal:
+        """The picture of one file, as :meth:`read` looks at it; or why there is none.
+
+        Args:
+            path: a DICOM, PNG, JPEG or TIFF file, as :func:`hilum.imaging.read` takes it.
+            data: its bytes, where they are loaded already.
+            name: what to call it; the file's own name when None.
+        """
         called = name or (path.name if isinstance(path, FoundFile) else Path(path).name)
         try:
-            radiograph = read_file(
+            return read_file(
                 path,
                 data=data,
                 name=called,
@@ -126,51 +156,49 @@ class Reader:
             )
         except IntakeError as error:
             return Refusal(called, "intake", (Note(error.code, str(error)),))
-        return self(radiograph)
 
-    def __call__(self, radiograph: Radiograph) -> Reading | Refusal:
+    def __call__(
+        self, radiograph: Radiograph, looked: GateVerdict | None = None
+    ) -> Reading | Refusal:
         """Read one radiograph.
+
+        Args:
+            radiograph: the picture.
+            looked: what :meth:`hilum.reading.Gate.look` said of it, where it was asked already:
+                that is the same for every bundle.
 
         Returns:
             A reading; or a refusal, when the gate does not take the picture for a frontal chest
             radiograph that the bundle can judge.
         """
-        verdict = self.gate.look(radiograph)
+        verdict = self.gate.look(radiograph) if looked is None else looked
         if not verdict.accepted:
-            return self._refusal(radiograph, verdict)
-        pixels, to_radiograph = prepare(radiograph.pixels, self.bundle.card.preprocessing)
-        out = self.graph(pixels[None])
-        ends = (out.logits, out.features, out.cams)
-        if not all(np.isfinite(end).all() for end in ends if end is not None):
+            return self.refusal(radiograph, verdict)
+        plan = self.rounds
+        seen = once(self, radiograph) if plan is None else several(self, plan, radiograph)
+        if seen is None:
             note = Note("not-finite", "The network gave no finite number for this picture.")
             verdict = GateVerdict((note,), verdict.flags, limit=verdict.limit)
-            return self._refusal(radiograph, verdict)
-        verdict = self.gate.judge(verdict, None if out.features is None else out.features[0])
+            return self.refusal(radiograph, verdict)
+        verdict = self.gate.judge(verdict, seen.features)
         if not verdict.accepted:
-            return self._refusal(radiograph, verdict)
-        maps = out.cams[0] if self.heatmaps and out.cams is not None else None
+            return self.refusal(radiograph, verdict)
         return Reading(
             source=radiograph.source,
             acquisition=radiograph.acquisition,
             bundle=str(self.bundle),
             bundle_digest=self.bundle.digest,
-            predictions=self.scale.predictions(out.logits[0]),
+            predictions=seen.predictions,
             gate=verdict,
-            heatmaps=() if maps is None else self._heatmaps(maps, to_radiograph),
-            notes=(*radiograph.notes, *verdict.flags),
+            heatmaps=seen.heatmaps,
+            notes=(*radiograph.notes, *verdict.flags, *seen.notes),
             prevalence=self.scale.prevalence,
             radiograph=radiograph if self.keep_radiograph else None,
+            rounds=seen.rounds,
         )
 
-    def _heatmaps(self, maps: NDArray[np.float32], to_radiograph: Affine) -> tuple[Heatmap, ...]:
-        card = self.bundle.card
-        high, wide = card.preprocessing.size
-        rows, columns = maps.shape[1:]
-        to_input = Affine.scale(wide / columns, high / rows)
-        place = to_input.then(to_radiograph)
-        return tuple(Heatmap(key, maps[i], place) for i, key in enumerate(card.keys))
-
-    def _refusal(self, radiograph: Radiograph, verdict: GateVerdict) -> Refusal:
+    def refusal(self, radiograph: Radiograph, verdict: GateVerdict) -> Refusal:
+        """The refusal of a picture that the gate does not accept."""
         return Refusal(
             name=radiograph.source.name,
             stage="gate",

@@ -10,6 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, TextIO
@@ -20,12 +21,15 @@ from hilum.domain import Reading, Refusal
 from hilum.errors import RunError
 from hilum.imaging import FoundFile
 from hilum.lock import hold
+from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal
 from hilum.report import pictures, tables
+from hilum.report.cascade import cascade_facts, stage_tables, with_stages
 from hilum.report.duplicates import identity, settled
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
 from hilum.report.origin import origin
 from hilum.report.record import SCHEMA_ID, Drawn, reading_record, refusal_record
+from hilum.report.rows import left_out
 
 _OWN = ".hilum"
 
@@ -58,9 +62,9 @@ class OutputFolder:
         ...     page = folder.finish()
     """
 
-    def __init__(self, out: Path, card: Card, facts: dict[str, Any], held: int) -> None:
+    def __init__(self, out: Path, cards: list[Card], facts: dict[str, Any], held: int) -> None:
         self.path = out
-        self._card = card
+        self._cards = cards
         self._facts = facts
         self._own = out / _OWN
         self._release = weakref.finalize(self, os.close, held)
@@ -82,7 +86,7 @@ class OutputFolder:
         cls,
         out: Path,
         *,
-        bundle: BundleLike,
+        bundle: BundleLike | CascadeReader,
         prevalence: str = "training",
         intake: str = "",
         resume: bool = False,
@@ -93,7 +97,8 @@ class OutputFolder:
 
         Args:
             out: the folder.
-            bundle: what reads; a run goes on only with the bundle that it began with.
+            bundle: what reads, or the reader of a cascade; a run goes on only with the one that it
+                began with.
             prevalence: ``Reading.prevalence`` of this run; may not change either.
             intake: how files are read in this run, such as "--mend"; may not change either.
             resume: go on where an earlier run stopped.
@@ -106,10 +111,10 @@ class OutputFolder:
                 of another bundle, prevalence or intake; another run writes into it; or it cannot be
                 written.
         """
-        card = bundle.card
+        cards, what = _what_reads(bundle)
         facts = {
             "schema": SCHEMA_ID,
-            "bundle": {"name": card.name, "version": card.version, "digest": bundle.digest},
+            **what,
             "hilum": hilum.__version__,
             "prevalence": prevalence,
             "intake": intake,
@@ -127,7 +132,7 @@ class OutputFolder:
             except BaseException:
                 os.close(held)
                 raise
-            return cls(out, card, facts, held)
+            return cls(out, cards, facts, held)
         except OSError as error:
             raise RunError(
                 f"The output folder {out} cannot be written: {error.strerror}; choose another "
@@ -168,6 +173,11 @@ class OutputFolder:
         """How many images of this and earlier runs were refused, by code."""
         return self._journal.codes()
 
+    def in_part(self) -> Counter[str]:
+        """How many were read, but not so that an empty list could be believed, by code."""
+        why = (left_out(entry["record"]) for entry in self._journal.entries("reading"))
+        return Counter(code.split()[0] for _, code, _ in filter(None, why))
+
     def _has_pictures(self, record: dict[str, Any]) -> bool:
         # Journal lines are forced to the disk, pictures are not: a power cut may take the last.
         for name in (record["preview"], *record.get("heatmaps", {}).values()):
@@ -176,11 +186,12 @@ class OutputFolder:
                 return False
         return True
 
-    def draw(self, item: Reading | Refusal) -> Drawn:
+    def draw(self, item: Reading | CascadeReading | Refusal) -> Drawn:
         """Write the pictures of one image; may be called by several threads at once.
 
         Args:
-            item: a reading with its radiograph, or a refusal (with it where there is one).
+            item: a reading with its radiograph, also of a cascade, or a refusal (with it where
+                there is one).
 
         Returns:
             What :meth:`add` wants, without pixels.
@@ -191,6 +202,9 @@ class OutputFolder:
         """
         if isinstance(item, Refusal):
             return self._draw_refusal(item)
+        if isinstance(item, CascadeReading):
+            drawn = self.draw(item.reading)
+            return replace(drawn, record=with_stages(drawn.record, item))
         if item.radiograph is None:
             raise ValueError(f"{item.source.name}: draw needs the reading's radiograph, got None")
         shape = item.radiograph.shape
@@ -217,6 +231,8 @@ class OutputFolder:
             )
             known = identity(item.radiograph.source)
         record = refusal_record(item, preview=preview)
+        if isinstance(item, CascadeRefusal):
+            record = with_stages(record, item)
         return Drawn("refusal", item.name, record, identity=known)
 
     def add(self, drawn: Drawn) -> Drawn:
@@ -259,14 +275,26 @@ class OutputFolder:
             "refused": self._journal.count("refusal"),
             "passed_over": passed_over,
         }
-        for name, rows in (
-            ("readings.csv", tables.readings_csv),
-            ("refused.csv", tables.refused_csv),
-            ("findings.csv", tables.findings_csv),
-        ):
-            self._text(name, lambda file, rows=rows: tables.write_csv(rows(self._journal), file))
+        cascade = self._facts.get("cascade")
+        made = {
+            "readings.csv": tables.readings_csv(self._journal),
+            "refused.csv": tables.refused_csv(self._journal),
+            "findings.csv": tables.findings_csv(self._journal, cascade),
+        }
+        first = next(self._journal.entries("reading"), None)
+        if first is not None and "rounds" in first["record"]:
+            made["rounds.csv"] = tables.rounds_csv(self._journal)
+        in_part = self.in_part().total()
+        if in_part or cascade is not None:
+            facts["counts"]["in_part"] = in_part
+        if cascade is not None:
+            for stage in cascade["stages"]:
+                own = stage_tables(self._journal, stage["name"])
+                made |= {f"stages/{stage['name']}/{name}": rows for name, rows in own.items()}
+        for name, rows in made.items():
+            self._text(name, lambda file, rows=rows: tables.write_csv(rows, file))
         self._text("readings.json", lambda file: tables.write_json(facts, self._journal, file))
-        page = Page(self.path, self._card, facts, self._journal)
+        page = Page(self.path, self._cards, facts, self._journal)
         for name, part in page.files():
             self._text(name, lambda file, part=part: page.write_part(part, file))
         self._text("report.html", page.write)
@@ -290,7 +318,7 @@ class OutputFolder:
     @contextmanager
     def _whole(self, name: str) -> Iterator[Path]:
         temporary = self._own / "tmp" / f"{threading.get_ident()}"
-        (self.path / name).parent.mkdir(exist_ok=True)
+        (self.path / name).parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             temporary.replace(self.path / name)
@@ -299,6 +327,17 @@ class OutputFolder:
                 f"{name} could not be written in {self.path}: {error.strerror}; make room or "
                 f"mend the folder, then go on with --resume."
             ) from error
+
+
+def _what_reads(reads: BundleLike | CascadeReader) -> tuple[list[Card], dict[str, Any]]:
+    """Cards, one a stage, and what the facts of the run say of them."""
+    if isinstance(reads, CascadeReader):
+        chain = reads.chain
+        told = {"name": chain.name, "version": chain.version, "digest": chain.digest}
+        cards = [stage.bundle.card for stage in chain.stages]
+        return cards, {"bundle": told, "cascade": cascade_facts(reads)}
+    card = reads.card
+    return [card], {"bundle": {"name": card.name, "version": card.version, "digest": reads.digest}}
 
 
 def _now() -> str:

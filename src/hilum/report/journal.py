@@ -118,9 +118,10 @@ class Journal:
                 f"--resume."
             ) from error
 
-    def entries(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Entries of one kind, sorted by name, read from disk one by one."""
+    def entries(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """Entries of one kind or several, sorted by name, read from disk one by one."""
+        places = [place for kind in kinds for place in self._at[kind].items()]
         with self.path.open("rb") as file:
-            for _, at in sorted(self._at[kind].items()):
+            for _, at in sorted(places):
                 file.seek(at)
                 yield json.loads(file.readline())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,11 +13,12 @@ from typing import Any, TextIO
 from markupsafe import Markup
 
 from hilum.bundles.card import Card, Result
-from hilum.domain import finding
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
 from hilum.report.pictures import ENLARGE, RAMP
+from hilum.report.rows import left_out
 from hilum.report.templating import asset, environment
+from hilum.report.told import Column, columns, states, told
 
 EMBED_AT_MOST = 50
 """Images up to which the page holds everything in itself."""
@@ -38,14 +39,16 @@ class Page:
 
     Args:
         out: the output folder; pictures are taken from it.
-        card: of the bundle.
+        cards: of the bundle, or of each stage of a cascade.
         facts: of the run, as in ``readings.json``.
         journal: what was read and refused.
     """
 
-    def __init__(self, out: Path, card: Card, facts: dict[str, Any], journal: Journal) -> None:
+    def __init__(
+        self, out: Path, cards: Sequence[Card], facts: dict[str, Any], journal: Journal
+    ) -> None:
         self._out = out
-        self._card = card
+        self._cards = cards
         self._facts = facts
         self._journal = journal
         self._embedded = len(journal) <= EMBED_AT_MOST
@@ -68,11 +71,12 @@ class Page:
     def write(self, file: TextIO) -> None:
         """Write the page."""
         parts = [part for _, part in self._parts()] if self._embedded else []
-        findings = self._findings()
-        flagged = with_findings = 0
+        findings = self._columns()
+        flagged = with_findings = in_part = 0
         for entry in self._journal.entries("reading"):
             flagged += bool(warnings(entry["record"]))
             with_findings += _present(entry)
+            in_part += left_out(entry["record"]) is not None
         script = "\n".join(asset(name) for name in _SCRIPTS)
         run = {
             "counts": self._facts["counts"],
@@ -88,11 +92,12 @@ class Page:
             .get_template("report.html.j2")
             .stream(
                 facts=self._facts,
-                card=self._card,
+                cascade=self._facts.get("cascade"),
+                read_with=self._read_with(findings),
                 findings=findings,
-                results=_pivot(self._card.results),
-                flagged=sum(1 for e in self._journal.entries("reading") if warnings(e["record"])),
-                with_findings=sum(1 for e in self._journal.entries("reading") if _present(e)),
+                flagged=flagged,
+                with_findings=with_findings,
+                in_part=in_part,
                 words=run["words"]["en"],
                 run=_island(run),
                 parts=(_island(part) for part in parts),
@@ -104,12 +109,29 @@ class Page:
         )
         file.writelines(stream)
 
+    def _read_with(self, findings: list[Column]) -> list[dict[str, Any]]:
+        """The bundles that read, each with its card, its stage and what was measured of it."""
+        cascade = self._facts.get("cascade")
+        stages = cascade["stages"] if cascade else [{"name": None, "bundle": self._facts["bundle"]}]
+        return [
+            {
+                "stage": stage["name"],
+                "when": stage.get("when"),
+                "abstain": stage.get("abstain", {}),
+                "digest": stage["bundle"]["digest"],
+                "card": card,
+                "findings": [f for f in findings if f["stage"] == stage["name"]],
+                "results": _pivot(card.results),
+            }
+            for stage, card in zip(stages, self._cards, strict=True)
+        ]
+
     def _parts(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        keys = [f["key"] for f in self._findings()]
+        findings = self._columns()
         entries = self._journal.entries("reading")
         for number, start in enumerate(range(0, self._journal.count("reading"), INDEX_ROWS)):
             rows = islice(entries, INDEX_ROWS)  # one at a time: 4,000 whole entries are heavy
-            yield f"index-{number:03d}.js", _index_part(rows, keys, start)
+            yield f"index-{number:03d}.js", _index_part(rows, findings, start)
         for number, rows in enumerate(_batches(self._journal.entries("reading"), DETAIL_ROWS)):
             details = [_detail(row) for row in rows]
             part = {"kind": "detail", "chunk": number, "rows": details}
@@ -118,30 +140,9 @@ class Page:
             part = {"kind": "refused", "rows": [_refused(row["record"]) for row in rows]}
             yield f"refused-{number:03d}.js", part
 
-    def _findings(self) -> list[dict[str, Any]]:
-        """The run's findings, with the operating points that its readings used."""
+    def _columns(self) -> list[Column]:
         first = next(self._journal.entries("reading"), None)
-        if first:
-            used = [
-                (p["finding"], p["operating_point"], p["calibrated"])
-                for p in first["record"]["predictions"]
-            ]
-        else:
-            used = [
-                (f.key, f.operating_point.threshold, f.calibration.trusted)
-                for f in self._card.findings
-            ]
-        return [
-            {
-                "key": key,
-                "name": finding(key).name,
-                "zh": finding(key).name_zh,
-                "appearance": finding(key).appearance,
-                "op": point,
-                "calibrated": calibrated,
-            }
-            for key, point, calibrated in used
-        ]
+        return columns(self._cards, self._facts, first["record"] if first else None)
 
     def _pictures(self) -> dict[str, str]:
         """Previews as data URIs, by stem."""
@@ -166,14 +167,17 @@ def _present(entry: dict[str, Any]) -> bool:
     return any(p["decision"] == "present" for p in entry["record"]["predictions"])
 
 
-def _index_part(rows: Iterator[dict[str, Any]], keys: list[str], start: int) -> dict[str, Any]:
+def _index_part(
+    rows: Iterator[dict[str, Any]], findings: list[Column], start: int
+) -> dict[str, Any]:
     """Names, probabilities and warnings of some rows.
 
     A probability and its decision share 16 bits: the probability in steps of 1/32767 above, the
-    decision in the lowest bit.
+    decision in the lowest bit; 0 for a finding that is not told. Rows of which not everything is
+    told and decided have :func:`hilum.report.told.states`.
     """
     codes: dict[str, int] = {}
-    names, flags, stems = [], [], {}
+    names, flags, stems, untold = [], [], {}, {}
     packed = bytearray()
     for at, row in enumerate(rows):
         record = row["record"]
@@ -182,10 +186,11 @@ def _index_part(rows: Iterator[dict[str, Any]], keys: list[str], start: int) -> 
         stem = file_stem(record["image"])
         if stem != record["image"].replace("/", "__"):
             stems[at] = stem
-        by_key = {p["finding"]: p for p in record["predictions"]}
-        for p in (by_key[key] for key in keys):
-            both = round(p["probability"] * 32767) << 1 | (p["decision"] == "present")
+        for p in told(record, findings):
+            both = round(p["probability"] * 32767) << 1 | (p["decision"] == "present") if p else 0
             packed += both.to_bytes(2, "little")
+        if letters := states(record, findings):
+            untold[at] = letters
     return {
         "kind": "index",
         "start": start,
@@ -194,6 +199,7 @@ def _index_part(rows: Iterator[dict[str, Any]], keys: list[str], start: int) -> 
         "codes": list(codes),
         "flags": flags,
         "stems": stems,
+        "states": untold,
     }
 
 
@@ -207,7 +213,15 @@ def _detail(row: dict[str, Any]) -> dict[str, Any]:
         "notes": [[n["code"], n["message"]] for n in told],
         "distance": [gate["distance"], gate["limit"]],
         "grids": row["grids"],
+        "stages": [_step(step) for step in record.get("stages", ())],
     }
+
+
+def _step(step: dict[str, Any]) -> list[Any]:
+    """A stage for the viewer: its name, what became of it, and why or how far away it lay."""
+    gate = step["gate"]
+    why = step["because"] or " ".join(note["message"] for note in step["reasons"])
+    return [step["stage"], step["outcome"], why, gate["distance"] if gate else None]
 
 
 def _refused(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hilum.domain import Acquisition, GateVerdict, Note, Prediction, Reading, Refusal, finding
+from hilum.domain import (
+    Acquisition,
+    GateVerdict,
+    Note,
+    Prediction,
+    Reading,
+    Refusal,
+    Rounds,
+    finding,
+)
 
 SCHEMA_ID = "hilum.readings/1"
 
@@ -46,12 +55,13 @@ def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) 
         "image": reading.source.name,
         "format": reading.source.format,
         "shape": list(reading.source.shape),
-        "predictions": [_prediction(p) for p in reading.predictions],
-        "gate": _gate(reading.gate),
-        "notes": _notes(reading.notes),
+        "predictions": [prediction_record(p) for p in reading.predictions],
+        "gate": gate_record(reading.gate),
+        "notes": notes_record(reading.notes),
         "acquisition": _acquisition(reading.acquisition),
         "preview": preview,
         "heatmaps": heatmaps,
+        **({} if reading.rounds is None else {"rounds": _rounds(reading.rounds)}),
     }
 
 
@@ -60,8 +70,8 @@ def refusal_record(refusal: Refusal, *, preview: str | None) -> dict[str, Any]:
     return {
         "image": refusal.name,
         "stage": refusal.stage,
-        "reasons": _notes(refusal.reasons),
-        "gate": _gate(refusal.gate) if refusal.gate else None,
+        "reasons": notes_record(refusal.reasons),
+        "gate": gate_record(refusal.gate) if refusal.gate else None,
         "acquisition": _acquisition(refusal.acquisition) if refusal.acquisition else None,
         "preview": preview,
     }
@@ -72,27 +82,46 @@ def number(value: float | None) -> float | None:
     return float(f"{value:.9g}") if value is not None and math.isfinite(value) else None
 
 
-def _prediction(p: Prediction) -> dict[str, Any]:
+def prediction_record(p: Prediction) -> dict[str, Any]:
+    """One finding."""
     return {
         "finding": p.finding,
         "label": finding(p.finding).label,
         "logit": number(p.logit),
         "probability": number(p.probability),
         "operating_point": number(p.operating_point),
-        "decision": "present" if p.present else "absent",
+        "decision": _decision(p),
         "calibrated": p.calibrated,
+        **({} if p.spread is None else {"spread": number(p.spread)}),
     }
 
 
-def _notes(notes: Iterable[Note]) -> list[dict[str, Any]]:
+def _rounds(rounds: Rounds) -> dict[str, Any]:
+    return {
+        "name": rounds.name,
+        "join": rounds.join,
+        "names": list(rounds.names),
+        "probabilities": [[number(value) for value in row] for row in rounds.probabilities],
+    }
+
+
+def _decision(p: Prediction) -> str:
+    if p.abstained:
+        return "abstained"
+    return "present" if p.present else "absent"
+
+
+def notes_record(notes: Iterable[Note]) -> list[dict[str, Any]]:
+    """Notes, a row each."""
     return [{"code": n.code, "message": n.message, "warning": n.warning} for n in notes]
 
 
-def _gate(gate: GateVerdict) -> dict[str, Any]:
+def gate_record(gate: GateVerdict) -> dict[str, Any]:
+    """The verdict of a gate."""
     return {
         "accepted": gate.accepted,
-        "reasons": _notes(gate.reasons),
-        "flags": _notes(gate.flags),
+        "reasons": notes_record(gate.reasons),
+        "flags": notes_record(gate.flags),
         "distance": number(gate.distance),
         "limit": number(gate.limit),
     }

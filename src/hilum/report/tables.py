@@ -7,45 +7,67 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
+from hilum.report.cascade import untold
 from hilum.report.journal import Journal
 from hilum.report.names import cell
-
-Row = tuple[str, ...]
+from hilum.report.rows import Row, finding_row, labels, left_out, reasons_cells
 
 
 def readings_csv(journal: Journal) -> Iterator[Row]:
-    """One row an image that was read: the labels of present findings, separated by a space."""
+    """One row an image that was read: the labels of present findings, separated by a space.
+
+    An image of which no such list can be made stands in ``refused.csv``
+    (:func:`hilum.report.rows.left_out`): an empty list must not stand for what nobody knows.
+    """
     yield ("Image Index", "Predict label")
     for entry in journal.entries("reading"):
         record = entry["record"]
-        labels = (p["label"] for p in record["predictions"] if p["decision"] == "present")
-        yield cell(record["image"]), " ".join(labels)
+        if left_out(record) is None:
+            yield cell(record["image"]), labels(record["predictions"])
 
 
 def refused_csv(journal: Journal) -> Iterator[Row]:
-    """One row an image that was not read; several codes are separated by a space."""
+    """One row an image that has none in ``readings.csv``; codes are separated by a space."""
     yield ("image", "stage", "code", "reason")
-    for entry in journal.entries("refusal"):
+    for entry in journal.entries("reading", "refusal"):
         record = entry["record"]
-        codes = " ".join(note["code"] for note in record["reasons"])
-        reason = " ".join(note["message"] for note in record["reasons"])
-        yield cell(record["image"]), record["stage"], codes, cell(reason)
+        if entry["kind"] == "refusal":
+            yield cell(record["image"]), record["stage"], *reasons_cells(record["reasons"])
+        elif (why := left_out(record)) is not None:
+            yield cell(record["image"]), *why
 
 
-def findings_csv(journal: Journal) -> Iterator[Row]:
-    """One row an image and finding."""
-    yield ("image", "finding", "probability", "operating_point", "decision", "calibrated")
+def findings_csv(journal: Journal, cascade: dict[str, Any] | None = None) -> Iterator[Row]:
+    """One row an image and finding; of a cascade also those that nobody was asked for.
+
+    Args:
+        journal: of the run.
+        cascade: its entry in the facts of the run; None for a run of one bundle.
+    """
+    header = ("image", "finding", "probability", "operating_point", "decision", "calibrated")
+    yield header if cascade is None else (*header, "stage")
     for entry in journal.entries("reading"):
-        image = cell(entry["record"]["image"])
-        for p in entry["record"]["predictions"]:
-            yield (
-                image,
-                p["finding"],
-                f"{p['probability']:.9g}",
-                f"{p['operating_point']:.9g}",
-                p["decision"],
-                "yes" if p["calibrated"] else "no",
-            )
+        record = entry["record"]
+        image = cell(record["image"])
+        for p in record["predictions"]:
+            row = finding_row(image, p)
+            yield row if cascade is None else (*row, p["stage"])
+        if cascade is not None:
+            yield from untold(record, cascade)
+
+
+def rounds_csv(journal: Journal) -> Iterator[Row]:
+    """One row an image, finding and round; none for images that were read once."""
+    yield ("image", "finding", "spread", "round", "probability")
+    for entry in journal.entries("reading"):
+        record = entry["record"]
+        said = record.get("rounds")
+        if said is None:
+            continue
+        for at, p in enumerate(record["predictions"]):
+            for name, row in zip(said["names"], said["probabilities"], strict=True):
+                spread, value = f"{p['spread']:.9g}", f"{row[at]:.9g}"
+                yield cell(record["image"]), p["finding"], spread, cell(name), value
 
 
 def write_csv(rows: Iterable[Row], file: TextIO) -> None:

@@ -13,6 +13,7 @@ const rows = {
   names: [],
   packed: new Uint16Array(run.counts.read * F), // probability in 1/32767 above the decision's bit
   flags: [], // codes of warnings
+  states: new Map(), // a letter a finding, where not all are told and decided: hilum.report.told
   stems: new Map(), // file names of pictures that differ from the image's name
   best: new Uint16Array(run.counts.read), // the finding that lies highest above its operating point
   present: new Uint16Array(run.counts.read), // number of present findings
@@ -25,11 +26,16 @@ let language = "en";
 function t(key, values = {}) {
   return run.words[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
-const nameOf = (at) => (language === "zh" ? findings[at].zh : findings[at].name);
+const plainName = (finding) => (language === "zh" ? finding.zh : finding.name);
+const nameOf = (at) => plainName(findings[at]) + findings[at].suffix;
 const count = (n) => n.toLocaleString(language === "zh" ? "zh-TW" : "en");
 const percent = (p) => (p > 0 && p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`);
 const probability = (row, at) => (rows.packed[row * F + at] >> 1) / 32767;
 const isPresent = (row, at) => (rows.packed[row * F + at] & 1) === 1;
+const stateOf = (row, at) => rows.states.get(row)?.[at] ?? ".";
+const isTold = (row, at) => ".a".includes(stateOf(row, at));
+/** Whether an empty list of findings may be believed. */
+const isWhole = (row) => !/[aru]/.test(rows.states.get(row) ?? "");
 const stemOf = (row) => rows.stems.get(row) ?? rows.names[row].replaceAll("/", "__");
 const pictureOf = (stem) => (pictures ? pictures[stem] : `previews/${encodeURIComponent(stem)}.jpg`);
 
@@ -39,6 +45,7 @@ function bytes(base64) {
 
 /** How far a finding lies above its operating point, in log-odds; present ones before absent ones. */
 function lead(row, at) {
+  if (!isTold(row, at)) return -1e6 - at; // last, in their order
   const p = Math.min(Math.max(probability(row, at), 1e-9), 1 - 1e-9);
   const op = findings[at].op;
   const odds = Math.log(p / (1 - p)) - Math.log(op / (1 - op));
@@ -58,6 +65,7 @@ function hilumPart(part) {
       rows.names[row] = name;
       rows.flags[row] = part.flags[i].map((code) => part.codes[code]);
       if (part.stems[i]) rows.stems.set(row, part.stems[i]);
+      if (part.states[i]) rows.states.set(row, part.states[i]);
       let best = -Infinity;
       for (let at = 0; at < F; at++) {
         rows.packed[row * F + at] = data.getUint16((i * F + at) * 2, true);
@@ -104,8 +112,17 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+const STATES = { n: "not_asked", r: "stage_refused", u: "stage_undecided", s: "told_later", a: "no_decision" };
+
+/** A finding that is not told: no bar, no number, and why. */
+function blank(row, at) {
+  const why = element("span", { className: "why" }, t(STATES[stateOf(row, at)]));
+  return element("span", { className: "f untold" }, element("span", { className: "fn" }, nameOf(at)), why);
+}
+
 /** One finding with its probability, bar and operating point. */
 function bar(row, at) {
+  if (!isTold(row, at)) return blank(row, at);
   const p = probability(row, at);
   const finding = findings[at];
   const track = element("span", { className: "track" });
@@ -116,6 +133,7 @@ function bar(row, at) {
   track.append(fill, tick);
   const name = element("span", { className: "fn", title: finding.appearance }, nameOf(at));
   if (!finding.calibrated) name.append(" ", element("span", { className: "badge" }, t("uncalibrated")));
+  if (stateOf(row, at) === "a") name.append(" ", element("span", { className: "badge" }, t("no_decision")));
   const box = element("span", { className: "f" }, name, element("span", { className: "p" }, percent(p)), track);
   box.classList.toggle("present", isPresent(row, at));
   box.classList.toggle("uncalibrated", !finding.calibrated);

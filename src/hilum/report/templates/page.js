@@ -5,7 +5,9 @@ function translate() {
   $$("[data-t]").forEach((place) => (place.textContent = t(place.dataset.t)));
   $$("[data-f]").forEach((place) => {
     const at = findings.findIndex((f) => f.key === place.dataset.f);
+    const any = findings.find((f) => f.finding === place.dataset.f);
     if (at >= 0) place.textContent = nameOf(at);
+    else if (any) place.textContent = plainName(any);
   });
   $$("[data-title]").forEach((place) => {
     place.title = t(place.dataset.title);

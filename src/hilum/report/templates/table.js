@@ -30,7 +30,7 @@ function matchesText(row, text) {
 function matches(row) {
   const { text, present, least, flagged } = filters;
   if (present === "some" && !rows.present[row]) return false;
-  if (present === "none" && rows.present[row]) return false;
+  if (present === "none" && (rows.present[row] || !isWhole(row))) return false;
   if (!isNaN(present) && !isPresent(row, Number(present))) return false;
   if (flagged && !rows.flags[row].length) return false;
   if (least && probability(row, columnOf(row)) < least) return false;
@@ -40,7 +40,7 @@ function matches(row) {
 function sortKey(row) {
   if (table.sort === "present") return rows.present[row];
   if (table.sort === "flags") return rows.flags[row].length;
-  return probability(row, columnOf(row));
+  return isTold(row, columnOf(row)) ? probability(row, columnOf(row)) : -1;
 }
 
 function applyFilters() {
@@ -84,15 +84,26 @@ function drawRow(row) {
   const link = element("button", { type: "button", className: "name" }, name);
   const present = findings.map((_, at) => at).filter((at) => isPresent(row, at));
   present.sort((a, b) => lead(row, b) - lead(row, a));
-  const found = present.length
-    ? present.map((at) => bar(row, at))
-    : [element("span", { className: "none" }, t("none_above"))];
+  const found = present.map((at) => bar(row, at));
+  if (!present.length && isWhole(row)) found.push(element("span", { className: "none" }, t("none_above")));
+  found.push(...leftOpen(row));
   const codes = rows.flags[row].map((code) => element("span", { className: "code" }, code.replaceAll("-", " ")));
   const line = element("tr", {},
     element("td", {}, thumb), element("td", {}, link), element("td", {}, ...found),
     element("td", {}, bar(row, columnOf(row))), element("td", {}, ...codes));
   line.addEventListener("click", () => openViewer(row));
   return line;
+}
+
+/** What nobody told of an image, in a line each: it must not look like a normal one. */
+function leftOpen(row) {
+  const letters = [...(rows.states.get(row) ?? "")];
+  const those = (letter) => letters.flatMap((one, at) => (one === letter ? [nameOf(at)] : []));
+  return ["r", "u", "a", "n"].filter((letter) => letters.includes(letter)).map((letter) => {
+    const names = those(letter);
+    const said = names.length > 3 ? t("n_findings", { n: count(names.length) }) : names.join(" · ");
+    return element("span", { className: letter === "n" ? "none open" : "open bad" }, `${t(STATES[letter])}: ${said}`);
+  });
 }
 
 function drawPager(place, state, total, redraw) {

@@ -203,8 +203,8 @@ function drawHeat() {
   if (!view.detail.grids.length) return void (hint.textContent = t("no_heatmap"));
   hint.textContent = t("pick_heatmap");
   if (view.finding < 0) return;
-  const { key, op } = findings[view.finding];
-  const group = view.detail.grids.find((g) => key in g.maps);
+  const { finding: key, op } = findings[view.finding];
+  const group = isTold(view.row, view.finding) && view.detail.grids.find((g) => key in g.maps);
   if (!group) return void (hint.textContent = t("no_heatmap"));
   const [peak, data] = group.maps[key];
   if (!peak) return void (hint.textContent = t("no_evidence"));
@@ -231,7 +231,8 @@ function drawFindings() {
   const order = findings.map((_, at) => at);
   order.sort((x, y) => lead(view.row, y) - lead(view.row, x));
   const n = rows.present[view.row];
-  $("#v-verdict").textContent = n ? `${t("present")}: ${order.slice(0, n).map(nameOf).join(" · ")}` : t("none_above");
+  const present = n ? `${t("present")}: ${order.slice(0, n).map(nameOf).join(" · ")}` : isWhole(view.row) ? t("none_above") : t("not_whole");
+  $("#v-verdict").replaceChildren(present, ...leftOpen(view.row));
   $("#v-findings").replaceChildren(...order.map((at) => {
     const button = element("button", { type: "button" }, bar(view.row, at));
     button.dataset.at = at;
@@ -266,11 +267,19 @@ function drawNotes() {
     made.push(element("h3", {}, t(title)));
     made.push(element("ul", { className }, ...notes.map(([, message]) => element("li", {}, message))));
   };
+  if (detail.stages.length) {
+    const told = detail.stages.map(([stage, outcome, why, distance]) => {
+      const far = distance === null ? "" : ` · ${t("distance")} ${distance.toFixed(2)}`;
+      const line = `${t(`outcome_${outcome.replace("-", "_")}`)}${why ? `: ${why}` : ""}${far}`;
+      return element("li", {}, element("b", {}, stage), ` – ${line}`);
+    });
+    made.push(element("h3", {}, t("stages")), element("ul", {}, ...told));
+  }
   list("warnings", detail.warnings, "warnings");
   list("notes", detail.notes, "");
   const facts = [[t("format"), detail.format], [t("size"), `${detail.shape[1]} × ${detail.shape[0]} px`]];
   const [distance, limit] = detail.distance;
-  if (distance !== null) {
+  if (distance !== null && !detail.stages.length) {
     const bound = limit === null ? "" : ` (${t("limit")} ${limit.toFixed(2)})`;
     facts.push([t("distance"), distance.toFixed(2) + bound]);
   }

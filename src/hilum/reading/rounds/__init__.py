@@ -1,0 +1,18 @@
+"""Reading a radiograph several times: plans, joining, spread, abstention."""
+
+from hilum.reading.rounds.joining import JOINS, Join, Joined, join
+from hilum.reading.rounds.plan import Plan, plan, read_plan, said_of, written
+from hilum.reading.rounds.several import several
+
+__all__ = [
+    "JOINS",
+    "Join",
+    "Joined",
+    "Plan",
+    "join",
+    "plan",
+    "read_plan",
+    "said_of",
+    "several",
+    "written",
+]

@@ -1,0 +1,1 @@
+"""Measures reading rounds on labelled radiographs: sweeps, learnt weights, a search."""

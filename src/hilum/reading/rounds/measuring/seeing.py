@@ -1,0 +1,148 @@
+"""Shows pictures to a bundle's network after chains of steps; the gate is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.bundles import Bundle
+from hilum.datasets.side_by_side import in_order
+from hilum.errors import IntakeError, Stopped
+from hilum.imaging import read
+from hilum.reading.rounds.measuring.store import Found, LookStore, key
+from hilum.reading.scale import Scale
+from hilum.runtime import Graph
+from hilum.transforms.preprocess import LONGEST_PX, normalise
+from hilum.transforms.rounds import Chain, look
+
+Floats = NDArray[np.float64]
+Tell = Callable[[str, int, int], None]
+_KEEP_EVERY = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eye:
+    """A bundle's network and its scale. May be used by several threads at once.
+
+    Attributes:
+        bundle: what looks.
+        graph: of the bundle.
+        scale: from logits to probabilities, at the prevalence of the bundle's training.
+        runtime: what runs the graph.
+    """
+
+    bundle: Bundle
+    graph: Graph
+    scale: Scale
+    runtime: str = "onnxruntime"
+
+    @classmethod
+    def of(cls, bundle: Bundle, *, runtime: str = "onnxruntime") -> Eye:
+        """Make one.
+
+        Raises:
+            InvalidCard: the graph cannot be loaded.
+            MissingExtra: the runtime is not installed.
+        """
+        graph = Graph.open(bundle, threads=1, runtime=runtime)
+        return cls(bundle, graph, Scale.of(bundle.card, {}), runtime)
+
+    def probabilities(self, logits: NDArray[np.float32], finding: str) -> Floats:
+        """Calibrated probabilities of one finding from logits [..., findings]."""
+        at = self.bundle.card.keys.index(finding)
+        odds = self.scale.calibrators[at].log_odds(logits[..., at].astype(np.float64))
+        return np.exp(-np.logaddexp(0.0, -np.asarray(odds)))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image that is looked at.
+
+    Attributes:
+        name: in the label table.
+        path: of its file.
+    """
+
+    name: str
+    path: Path
+
+
+def see(
+    eye: Eye,
+    pictures: Sequence[Picture],
+    chains: Sequence[Chain],
+    store: LookStore,
+    *,
+    workers: int = 1,
+    tell: Tell = lambda step, done, total: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, str]:
+    """Fill the store: every picture after every chain. What it holds already is not done again.
+
+    Each file is decoded once, however many chains there are.
+
+    Args:
+        eye: what looks.
+        pictures: at what.
+        chains: after which steps.
+        store: where the logits go.
+        workers: pictures at a time.
+        tell: told "look", how many pictures are done, and of how many.
+        stop: asked between pictures; True ends with Stopped, and what is done is kept.
+
+    Returns:
+        Image → why nothing was seen of it: the code of its intake error, or "not-finite".
+
+    Raises:
+        Stopped: it was asked to stop.
+    """
+    keys = [key(chain) for chain in chains]
+    seen = {name: store.images_with(name) for name in dict.fromkeys(keys)}
+    todo: list[tuple[Picture, list[Chain]]] = []
+    for picture in pictures:
+        left = {
+            name: chain
+            for name, chain in zip(keys, chains, strict=True)
+            if picture.name not in seen[name]
+        }
+        if left:
+            todo.append((picture, list(left.values())))
+    unseen: dict[str, str] = {}
+    waiting: list[Found] = []
+    tell("look", 0, len(todo))
+    try:
+        results = in_order(lambda item: _shown(eye, *item), todo, workers)
+        for done, ((picture, wanted), found) in enumerate(zip(todo, results, strict=True), 1):
+            if isinstance(found, str):
+                unseen[picture.name] = found
+            else:
+                rows = zip(wanted, found, strict=True)
+                waiting += [(key(chain), picture.name, row) for chain, row in rows]
+            if done % _KEEP_EVERY == 0:
+                store.add(waiting)
+                waiting = []
+            tell("look", done, len(todo))
+            if stop():
+                raise Stopped(f"Stopped after {done} of {len(todo)} pictures; the rest is left.")
+    finally:
+        store.add(waiting)
+    return unseen
+
+
+def _shown(eye: Eye, picture: Picture, chains: list[Chain]) -> list[NDArray[np.float32]] | str:
+    try:
+        pixels = read(picture.path, name=picture.name, longest_px=LONGEST_PX).pixels
+    except IntakeError as error:
+        return error.code
+    spec = eye.bundle.card.preprocessing
+    rows: list[NDArray[np.float32]] = []
+    for grey, _ in look(pixels, chains, spec):
+        logits = eye.graph(normalise(grey, spec)[None]).logits[0]
+        if not np.isfinite(logits).all():
+            return "not-finite"
+        rows.append(logits)
+    return rows

@@ -1,0 +1,166 @@
+"""One radiograph looked at in rounds: decoded once, judged once, put together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.domain import Note, Prediction, Radiograph, Rounds, finding
+from hilum.evaluation.calibration import restate
+from hilum.reading.rounds.joining import VOTES_TO_WIN, Joined, join
+from hilum.reading.rounds.laying import lay_back
+from hilum.reading.seen import Seen, finite, heatmaps
+from hilum.transforms.preprocess import fit, normalise
+from hilum.transforms.rounds import look
+
+if TYPE_CHECKING:
+    from hilum.domain import Affine
+    from hilum.reading.reader import Reader
+    from hilum.reading.rounds.plan import Plan
+
+UNSURE = "rounds-disagree"
+"""Code of the note that tells which findings are left undecided."""
+
+
+def several(reader: Reader, plan: Plan, radiograph: Radiograph) -> Seen | None:
+    """Look at a radiograph in rounds, one forward pass each.
+
+    A pass a picture is quicker on a processor than a batch: what the network holds of ten pictures
+    no longer fits into the processor's caches.
+
+    Returns:
+        What they give together; None where the network gave no finite number in some round.
+        Features are the mean of the rounds', heatmaps the rounds' maps laid back on the plain
+        picture and added by the weights with which the rounds counted.
+    """
+    spec = reader.bundle.card.preprocessing
+    outs, places = [], []
+    for grey, place in look(radiograph.pixels, plan.rounds.chains, spec):
+        out = reader.graph(normalise(grey, spec)[None])
+        if not finite(out):
+            return None
+        outs.append(out)
+        places.append(place)
+    logits = np.stack([out.logits[0] for out in outs])
+    said = [reader.scale.predictions(row) for row in logits]
+    probabilities = np.array([[p.probability for p in row] for row in said])
+    points = operating_points(reader, plan)
+    joined = joined_by(plan, probabilities, reader.bundle.card.keys, points)
+    maps = None
+    if reader.heatmaps and outs[0].cams is not None:
+        maps = _maps([out.cams[0] for out in outs], places, joined, radiograph, reader)
+    features = None
+    if outs[0].features is not None:
+        features = np.stack([out.features[0] for out in outs]).mean(axis=0, dtype=np.float32)
+    predictions = _predictions(said[0], logits, joined, points, plan)
+    names = tuple(one.name for one in plan.rounds.rounds)
+    return Seen(
+        features=features,
+        predictions=predictions,
+        heatmaps=() if maps is None else heatmaps(reader.bundle.card, *maps),
+        notes=_notes(predictions, plan),
+        rounds=Rounds(plan.rounds.name, plan.join, names, probabilities),
+    )
+
+
+def operating_points(reader: Reader, plan: Plan) -> NDArray[np.float64]:
+    """Operating points of the plan, else of the bundle, at the reader's prevalence."""
+    scale = reader.scale
+    points = np.array(scale.operating_points, np.float64)
+    for at, key in enumerate(reader.bundle.card.keys):
+        own = plan.operating_points.get(key)
+        if own is not None:
+            shift = scale.restated.get(key)
+            points[at] = own if shift is None else restate(own, *shift)
+    return points
+
+
+def joined_by(
+    plan: Plan,
+    probabilities: NDArray[np.float64],
+    keys: tuple[str, ...],
+    points: NDArray[np.float64],
+) -> Joined:
+    """Rounds put together as a plan says.
+
+    Args:
+        plan: how.
+        probabilities: [..., rounds, findings].
+        keys: of the findings.
+        points: operating points of one look, [findings]; for a vote.
+    """
+    weights = None
+    if plan.join == "weighted":
+        weights = np.array(plan.weight_rows(keys)).T
+    return join(probabilities, plan.join, thresholds=points, trim=plan.trim, weights=weights)
+
+
+def _predictions(
+    first: tuple[Prediction, ...],
+    logits: NDArray[np.float32],
+    joined: Joined,
+    points: NDArray[np.float64],
+    plan: Plan,
+) -> tuple[Prediction, ...]:
+    together = (logits * joined.weights).sum(axis=0)
+    most = plan.abstain_above
+    found = []
+    for at, one in enumerate(first):
+        spread = float(joined.spread[at])
+        vote = plan.join == "vote"
+        found.append(
+            replace(
+                one,
+                logit=float(together[at]),
+                probability=float(joined.probability[at]),
+                operating_point=VOTES_TO_WIN if vote else float(points[at]),
+                calibrated=one.calibrated and plan.join not in ("vote", "maximum"),
+                spread=spread,
+                abstained=most is not None and spread > most,
+            )
+        )
+    return tuple(found)
+
+
+def _maps(
+    cams: list[NDArray[np.float32]],
+    places: list[Affine],
+    joined: Joined,
+    radiograph: Radiograph,
+    reader: Reader,
+) -> tuple[NDArray[np.float32], Affine]:
+    spec = reader.bundle.card.preprocessing
+    plain = _plain_place(radiograph, reader)
+    total = np.zeros(cams[0].shape, np.float32)
+    for cam, place, weight in zip(cams, places, joined.weights, strict=True):
+        laid = lay_back(cam, place.then(plain.inverse()), spec.size)
+        total += laid * weight[:, None, None].astype(np.float32)
+    return total, plain
+
+
+def _plain_place(radiograph: Radiograph, reader: Reader) -> Affine:
+    """Where the plain input lies on the radiograph; only shapes are looked at."""
+    spec = reader.bundle.card.preprocessing
+    return fit(np.zeros(radiograph.pixels.shape, np.float32), spec)[1]
+
+
+def _notes(predictions: tuple[Prediction, ...], plan: Plan) -> tuple[Note, ...]:
+    rounds = plan.rounds
+    works_on = "the radiograph" if rounds.each == "original" else "the round before"
+    told = Note(
+        "rounds",
+        f"Read in {len(rounds.rounds)} rounds ({rounds.name}, each on {works_on}), joined by "
+        f"{plan.join}; the bundle's calibration and measured results are of one plain look.",
+        warning=False,
+    )
+    unsure = [finding(p.finding).name for p in predictions if p.abstained]
+    if not unsure:
+        return (told,)
+    return told, Note(
+        UNSURE,
+        f"No decision on {', '.join(unsure)}: the rounds lie further apart than "
+        f"{plan.abstain_above:g} (standard deviation of the probability).",
+    )

@@ -1,0 +1,65 @@
+"""Rows of the tables: a finding, the reasons of a refusal, an image without a list of findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hilum.report.names import cell
+
+Row = tuple[str, ...]
+
+UNKNOWN = frozenset({"stage-refused", "stage-undecided"})
+"""Codes of notes that say that a stage of a cascade has told nothing, and should have."""
+
+
+def labels(predictions: Iterable[Mapping[str, Any]]) -> str:
+    """Labels of the findings that are present, separated by a space."""
+    return " ".join(p["label"] for p in predictions if p["decision"] == "present")
+
+
+def finding_row(image: str, p: Mapping[str, Any]) -> Row:
+    """A row of ``findings.csv``."""
+    return (
+        image,
+        p["finding"],
+        f"{p['probability']:.9g}",
+        f"{p['operating_point']:.9g}",
+        p["decision"],
+        "yes" if p["calibrated"] else "no",
+    )
+
+
+def reasons_cells(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """Codes and messages of reasons as two cells."""
+    noted = list(reasons)
+    codes = " ".join(note["code"] for note in noted)
+    return codes, cell(" ".join(note["message"] for note in noted))
+
+
+def undecided(predictions: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Findings without a decision, where no other is present: an empty list would look normal."""
+    rows = list(predictions)
+    if any(p["decision"] == "present" for p in rows):
+        return []
+    return [p["finding"] for p in rows if p["decision"] == "abstained"]
+
+
+def left_out(record: Mapping[str, Any]) -> Row | None:
+    """Why an image that was read has no row in ``readings.csv``; None where it has one.
+
+    Returns:
+        Stage, code and reason, as ``refused.csv`` holds them.
+    """
+    unknown = [note for note in record["notes"] if note["code"] in UNKNOWN]
+    if unknown:
+        steps = [s["stage"] for s in record["stages"] if s["outcome"] in {"refused", "undecided"}]
+        return (" ".join(steps), *reasons_cells(unknown))
+    keys = undecided(record["predictions"])
+    if keys:
+        by = dict.fromkeys(
+            p.get("stage", "decision") for p in record["predictions"] if p["finding"] in keys
+        )
+        reason = f"No decision on {', '.join(keys)}, and nothing else is present."
+        return " ".join(by), "abstained", reason
+    return None

@@ -1,0 +1,50 @@
+"""What a network is shown in each round: from one decoded radiograph to several inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hilum.bundles.card import Preprocessing
+from hilum.domain import Affine
+from hilum.transforms.preprocess import fit
+from hilum.transforms.rounds.steps import Chain, once, shapes
+from hilum.transforms.rounds.transform import Grey, Shape
+
+_Kept = dict[tuple[tuple[Shape, ...], Chain], tuple[Grey, Affine]]
+
+
+def look(
+    pixels: Grey, chains: Iterable[Chain], spec: Preprocessing
+) -> Iterator[tuple[Grey, Affine]]:
+    """Show one picture in several ways.
+
+    The picture is fitted to the network's input once, and once more at each larger size that crops
+    ask for; steps that chains begin with alike are done once. Lengths in pixels are those of the
+    network's input.
+
+    Args:
+        pixels: grey levels of the radiograph, float32 [rows, columns] in [0, 1].
+        chains: what to do.
+        spec: the bundle's preprocessing.
+
+    Yields:
+        For each chain grey levels float32 of the input's size in [0, 1], not yet normalised, and
+        the map from their points to points of ``pixels``.
+    """
+    kept: _Kept = {}
+    for chain in chains:
+        needed = shapes(chain, spec.size)
+        yield _made(chain, tuple(needed), pixels, spec, kept)
+
+
+def _made(
+    chain: Chain, needed: tuple[Shape, ...], pixels: Grey, spec: Preprocessing, kept: _Kept
+) -> tuple[Grey, Affine]:
+    key = needed, chain
+    if key not in kept:
+        if chain:
+            grey, place = _made(chain[:-1], needed[:-1], pixels, spec, kept)
+            kept[key] = once(chain[-1], grey, needed[-1], place)
+        else:
+            kept[key] = fit(pixels, spec.model_copy(update={"size": needed[0]}))
+    return kept[key]
