@@ -115,6 +115,18 @@ def read_csv(path: Path, columns: Columns, findings: Sequence[str] | None = None
     return one_row_an_image(path.name, images, patients, (keys, matrix), kept)
 
 
+def with_labels(table: LabelTable) -> LabelTable:
+    """The rows whose labels say anything of any finding.
+
+    Raises:
+        LabelError: none does.
+    """
+    kept = np.flatnonzero((table.states != State.UNMENTIONED).any(1))
+    if not len(kept):
+        raise LabelError("No label that is left says anything of a finding; no row is left.")
+    return table.rows(kept)
+
+
 def fields(pattern: str) -> list[str]:
     """The columns that a pattern names: those in braces, or the pattern itself.
 

@@ -7,5 +7,5 @@ offers a ``STUDY`` (docs/studies/s4.md).
 
 from hilum.registry import Registry
 
-INQUIRIES = Registry("study", [])
+INQUIRIES = Registry("study", [(f"s{at}", f"hilum.studies.s{at}:STUDY") for at in range(5)])
 """Studies that are made of questions: name → their :class:`hilum.studies.questions.Inquiry`."""

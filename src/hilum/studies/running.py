@@ -29,6 +29,9 @@ their patients."""
 STRENGTH = 1e-3
 """scikit-learn's C: with as many features as images, a strong penalty."""
 
+WEIGHT = 10.0
+"""Of the columns that tell strata: large, so that the penalty does not hold them back."""
+
 Tell = Callable[[str], object]
 
 
@@ -154,7 +157,7 @@ def _mean(
             logits.append(kept["logits"][order])
     if any(not np.array_equal(rows[0], one) for one in rows):
         raise RunError(f"{', '.join(arm.of)} were asked of different images.")
-    return rows[0], np.mean(logits, axis=0, dtype=np.float32)
+    return rows[0], np.stack(logits).mean(0)
 
 
 def _of_one(material: Material, key: str) -> Material:
@@ -210,14 +213,30 @@ def _logistic(
     out = np.zeros(targets.shape, np.float32)
     place = np.zeros(len(targets), np.int64)
     place[rows] = np.arange(len(rows))
-    model = LogisticRegression(C=STRENGTH, max_iter=2000)
+    model = LogisticRegression(C=STRENGTH, max_iter=5000)
+    told, untold = _strata(recipe, material)
     for fold in folds_of(recipe, material.table, rows)[0]:
         rest = np.setdiff1d(rows, fold.held) if tuning_rows else fold.train
         scaler = StandardScaler().fit(features[place[rest]])
         inside, outside = (scaler.transform(features[place[at]]) for at in (rest, fold.held))
+        inside = np.hstack([inside, told[rest]])
+        outside = np.hstack([outside, untold[fold.held]])
         for k, finding in enumerate(targets[rest].T):
             out[fold.held, k] = model.fit(inside, finding).decision_function(outside)
     return rows, out[rows]
+
+
+def _strata(recipe: Recipe, material: Material) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Columns that a regression is fitted with, and those that it predicts with, [images, strata].
+
+    Without adjusting there are none; with it the regression is told strata where it is fitted.
+    """
+    strata = material.labelled.strata
+    if not recipe.data.adjust_for_stratum or strata is None:
+        none = np.zeros((len(material.table), 0))
+        return none, none
+    told = WEIGHT * (strata[:, None] == np.unique(strata)).astype(np.float64)
+    return told, np.zeros_like(told)
 
 
 def reference_of(study: Study, bench: Bench, rows: NDArray[np.int64]) -> Reference:

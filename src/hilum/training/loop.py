@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ from hilum.training import memory, sampling
 from hilum.training.averaging import Average
 from hilum.training.gradient import Gradient, fitting_part
 from hilum.training.journal import Journal
+from hilum.training.judging import chance_of, judged_on, unreadable
 from hilum.training.keeping import BEST, LAST, keep, kept
-from hilum.training.metrics import UNCHOSEN, Judged
+from hilum.training.metrics import UNCHOSEN
 from hilum.training.optimisers import build_optimiser
 from hilum.training.plan import Plan, Setting
 from hilum.training.recipe.model import Model
@@ -260,7 +261,7 @@ class _Learning:
         seen, lost, asked = self.machine.sum_of(mine)
         self.seen, self.lost = self.seen + int(seen), self.lost + int(lost)
         if self.lost > max(self.seen, FEW):
-            raise _unreadable(self.lost, self.seen + self.lost, "of an epoch")
+            raise unreadable(self.lost, self.seen + self.lost, "of an epoch")
         return why or ("Another process was asked to stop." if asked else "")
 
     def _halved(self, part: int) -> None:
@@ -298,23 +299,7 @@ class _Learning:
                 ask, self.tune, self.gradient.part, machine=self.machine, exact=True
             )
             self.failed = set().union(failed, *self.machine.gathered(self.failed))
-            rows = self.tune.rows
-            good = ~np.isin(rows, sorted(failed))
-            if not 2 * good.sum() >= len(rows):
-                raise _unreadable(int((~good).sum()), len(rows), "of the tuning rows")
-            judged = plan.objective.judge(
-                raw[good],
-                self.tune.targets[rows[good]],
-                self.tune.mask[rows[good]],
-                epoch=epoch,
-                strata=None if self.tune.strata is None else self.tune.strata[rows[good]],
-            )
-            if plan.prior is not None:  # the loss is of what is learnt: beyond the strata
-                known = raw[good] + plan.prior.beyond[rows[good]]
-                targets, mask = self.tune.targets[rows[good]], self.tune.mask[rows[good]]
-                found = plan.objective.judge(known, targets, mask, epoch=epoch)
-                assert isinstance(judged, Judged)  # what has strata has findings
-                judged = replace(judged, loss=found.loss)
+            judged = judged_on(self.tune, raw, failed, plan, epoch)
             train_loss = self.sum_loss / max(1, self.at)
             facts = EpochFacts(
                 epoch + 1, train_loss, judged.loss, judged.odds, judged.targets, judged.mask,
@@ -350,7 +335,8 @@ class _Learning:
         }
         if journal is not None:
             journal.write(line)
-            self.told.epoch(line, best=better, of=plan.fit.epochs)
+            chosen = better and plan.best.metric != UNCHOSEN
+            self.told.epoch(line, best=chosen, of=plan.fit.epochs)
         self.epoch, self.at = epoch + 1, 0
         self.sum_loss, self.seconds, self.seen, self.lost = 0.0, 0.0, 0, 0
         self._keep()
@@ -387,11 +373,7 @@ class _Learning:
         """The loss of always giving the frequencies of what an epoch shows, by stratum if known."""
         plan, labels = self.plan, self.labels
         shown = sampling.order(plan.sampling, labels, seed=plan.seed, epoch=0)
-        targets, mask = labels.targets[shown], labels.mask[shown]
-        if plan.prior is None:
-            return plan.objective.chance(targets, mask)
-        odds = plan.prior.overall + plan.prior.beyond[self.train.rows[shown]]
-        return plan.objective.judge(odds, targets, mask, epoch=0).loss
+        return chance_of(plan, labels, self.train.rows, shown)
 
     # What is kept.
 
@@ -494,14 +476,6 @@ def _thawing(network: AnyNetwork, model: Model) -> list[nn.Parameter]:
         freeze(backbone, model.freeze)
         found |= {id(parameters[name]): parameters[name] for name in sorted(frozen - still)}
     return list(found.values())
-
-
-def _unreadable(lost: int, shown: int, where: str) -> RunError:
-    return RunError(
-        f"{lost:,} of the first {shown:,} pictures {where} cannot be read any more. See that the "
-        "disk is there, and that the pack is whole (`hilum pack PACK --verify`); then the same "
-        "command goes on."
-    )
 
 
 def _seed(seed: int, step: int, rank: int) -> int:

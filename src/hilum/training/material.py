@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.column_map import load_map, read_mapped
-from hilum.datasets.columns import Columns, read_csv
+from hilum.datasets.columns import Columns, read_csv, with_labels
 from hilum.datasets.folders import read_folders
 from hilum.datasets.pack import Pack, is_pack
 from hilum.datasets.saved_split import How, load_split, save_split
@@ -260,19 +260,19 @@ def read_labels(recipe: Recipe, folder: Path) -> LabelTable:
     said = recipe.data
     wanted = recipe.findings
     if said.image:
-        keep = {"split": said.split} if said.split else {}
-        keep |= {"stratum": said.stratum} if said.stratum else {}
-        keep |= {"mask": said.masks} if said.masks else {}
+        kept = {"part": said.split, "stratum": said.stratum, "mask": said.masks}
         columns = Columns(
             image=said.image,
             patient=said.patient,
             labels=said.labels,
             separator=said.separator,
             findings={} if said.labels else {key: key for key in wanted},
-            columns={("part" if name == "split" else name): at for name, at in keep.items()},
+            columns={name: column for name, column in kept.items() if column},
             where=said.where,
+            known={label: key or None for label, key in said.known.items()},
         )
-        return read_csv(folder / said.table, columns, wanted)
+        table = read_csv(folder / said.table, columns, wanted)
+        return with_labels(table) if said.known else table
     if said.map:
         table = read_mapped(folder, load_map(folder / said.map))
     elif said.table:

@@ -402,6 +402,11 @@ def out_of_fold(run: Run, division: Division = WHOLE) -> tuple[dict[str, NDArray
 
 
 def _shipped(run: Run) -> tuple[Classifying, Begun]:
+    if run.recipe.fit.best == UNCHOSEN:
+        run.told.note(
+            "The network that ships learns from the tuning rows too: its numbers on them, in this "
+            "journal, say how well it fits and nothing more."
+        )
     network, begun = _fitted(run, "final", shipped_rows(run.recipe, run.material.split))
     assert not isinstance(network, Segmenter)
     round_weights(network)

@@ -27,6 +27,8 @@ class Data(Part):
         patient: column with the patient.
         labels: column with the findings present; "" where each finding has a column of its own.
         separator: between findings.
+        known: label → key of the finding that it means, for labels that the vocabulary lacks; ""
+            for one that says nothing; a row with no other label is left out.
         findings: keys, one an output of the network; empty for all that the table holds.
         masks: column with the path of each image's mask, for a segmentation: a PNG of one grey
             channel as large as the image, 0 outside and 1, 2, … in the structures, in their
@@ -61,6 +63,7 @@ class Data(Part):
     patient: str = ""
     labels: str = ""
     separator: str = "|"
+    known: dict[str, str] = Field(default_factory=dict)
     findings: tuple[str, ...] = ()
     masks: str = ""
     mask_values: tuple[Annotated[int, Field(ge=1, le=255)], ...] = ()
@@ -94,6 +97,8 @@ class Data(Part):
             raise ValueError("adjust_for_stratum needs stratum, the column that says which it is")
         if self.masks and not self.table:
             raise ValueError("masks names a column of no table; say which with table")
+        if self.known and not (self.image and self.labels):
+            raise ValueError("known goes with image and labels, the column that names findings")
         if self.map and (self.image or not self.table):
             raise ValueError("map goes with table, and says itself which column is the image")
         if self.stratum and not self.image and not self.table:
