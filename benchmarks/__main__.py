@@ -21,7 +21,6 @@ SCRIPTS = (
     "rounds",
     "cold",
     "memory",
-    "chest14",
     "lies",
     "convert",
     "explore",
@@ -37,7 +36,6 @@ PACKAGES = {
     "rounds": ("hilum", "onnxruntime", "opencv-python-headless"),
     "cold": ("hilum", "onnxruntime", "torch"),
     "memory": ("hilum", "onnxruntime", "opencv-python-headless"),
-    "chest14": ("hilum", "numpy", "scikit-learn"),
     "lies": ("hilum", "numpy", "opencv-python-headless"),
     "explore": ("hilum", "matplotlib", "numpy", "pyarrow"),
     "convert": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
@@ -66,9 +64,7 @@ def main(arguments: Sequence[str]) -> None:
             files=tuple(said.files),
             links=said.links,
             converted=tuple(said.converted),
-            run=said.run,
             data=said.data,
-            weights=said.weights,
         )
         for name in said.names or SCRIPTS:
             print(f"{name} …", flush=True)
@@ -93,9 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="files that `convert` is timed with, and files of its large run")  # fmt: skip
     add("--bundle", default="chest14", help="what `cold` and `memory` read with: name or path")
     add("--cascade", default="covid-then-findings", help="what `cascade` reads with: name or path")
-    add("--run", type=Path, help="`chest14`: folder of the training run")
-    add("--data", type=Path, help="`chest14`: folder of the radiographs")
-    add("--weights", type=Path, help="`chest14`: folder of the starting weights")
+    add("--data", type=Path, help="`lies`: folder of the radiographs")
     add("--out", type=Path, default=ROOT / "benchmarks" / "results.md", help="the page to write")
     return parser
 

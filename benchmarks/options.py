@@ -22,9 +22,7 @@ class Options:
         files: how many files the small and the large reading run have.
         links: how many files one worker of `intake` reads.
         converted: files that `convert` is timed with, and files of its large run.
-        run: folder of a training run; None to compare what was saved of one.
         data: folder of the radiographs; None for the one beside the checkout.
-        weights: folder of the starting weights; None likewise.
     """
 
     folder: Path
@@ -35,9 +33,7 @@ class Options:
     files: tuple[int, int] = (50, 1000)
     links: int = 2000
     converted: tuple[int, int] = (300, 2000)
-    run: Path | None = None
     data: Path | None = None
-    weights: Path | None = None
 
     def rounds(self, usual: int) -> int:
         """Rounds to run."""

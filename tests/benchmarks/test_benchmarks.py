@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
 import pytest
 
-from benchmarks import chest14
 from benchmarks.__main__ import SCRIPTS, main
 from benchmarks.measure import Times, command, interleave, ratio, worker
 from benchmarks.options import Options
 from benchmarks.results import Mark, Section, Table, render, write
-from benchmarks.scores import Scores, load_scores, save_scores
-from hilum.evaluation import Reference
 
 
 def test_sides_take_turns_and_the_warm_up_does_not_count():
@@ -136,36 +132,3 @@ def test_main_runs_what_is_named_and_refuses_what_is_not_there(tmp_path, monkeyp
     with pytest.raises(SystemExit):
         main(["hot", "--out", str(page)])
     assert "no script hot; there are " + ", ".join(SCRIPTS) in capsys.readouterr().err
-
-
-def test_scores_come_back_as_they_were_saved(tmp_path):
-    values = np.round(np.random.default_rng(0).normal(size=(2, 3, 4)), 4)
-    images = ("a.jpg", "b, c.jpg", "d.jpg")
-    saved = Scores(images, ("fold 0",) * 3, ("ours", "frozen 224 px"), tuple("wxyz"), values)
-    path = tmp_path / "scores.csv.gz"
-    save_scores(path, saved)
-    first = path.read_bytes()
-    again = load_scores(path)
-    assert (again.images, again.parts) == (saved.images, saved.parts)
-    assert (again.methods, again.findings) == (saved.methods, saved.findings)
-    np.testing.assert_array_equal(again.of("frozen 224 px"), values[1])
-    save_scores(path, again)
-    assert path.read_bytes() == first
-
-
-def test_a_finding_too_rare_for_an_interval_is_left_out_and_named(monkeypatch):
-    monkeypatch.setattr(chest14, "DRAWS", 100)
-    rng = np.random.default_rng(0)
-    targets = np.stack([np.arange(60) % 2, np.arange(60) == 3], axis=1)
-    reference = Reference.of(targets, range(60), findings=("mass", "hernia"))
-    values = np.stack([targets + rng.normal(0, spread, (60, 2)) for spread in (0.2, 2.0)])
-    images = tuple(str(i) for i in range(60))
-    scores = Scores(images, ("tune",) * 60, ("ours", "frozen"), ("mass", "hernia"), values)
-    row = chest14._compare(reference, scores, "train → val", "plain", "auroc", "frozen")
-    assert row.findings == 1
-    assert "without hernia, too rare for an interval (all 2: " in row.note
-    assert row.found.difference.low is not None
-    assert row.found.difference.low > 0
-    mark = chest14._mark(row)
-    assert mark.met
-    assert "without hernia" in mark.got

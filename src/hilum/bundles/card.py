@@ -331,6 +331,11 @@ class Card(_Part):
     provenance: dict[str, str] = {}
     files: dict[str, Sha256] = {}
 
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """What audits of the bundle failed on."""
+        return tuple(one for one in self.verdicts if one.outcome == "fails")
+
     @model_validator(mode="after")
     def _consistent(self) -> Card:
         keys = [f.key for f in self.findings]

@@ -20,6 +20,7 @@ from hilum.errors import BundleError, RunError
 
 if TYPE_CHECKING:
     from hilum.imaging import FileList, FoundFile
+    from hilum.reading import CascadeReader, Reader
     from hilum.reading.rounds import Plan
     from hilum.report.record import Drawn
 
@@ -209,6 +210,7 @@ def read(
         status = status or 1
         _say_left_out(refused, in_part, found.unlistable, out=out, status=status)
     typer.echo(f"Page: {page}")
+    _say_failed(reader)
     if not complete:
         left = len(todo) - tally.files
         typer.echo(f"Stopped with {left} left; the same command with --resume goes on.")
@@ -383,3 +385,18 @@ def _say(tally: _Tally, *, done: int, seconds: float) -> None:
         )
     else:
         typer.echo(f"Nothing left to read: {before}." if before else "Nothing was read.")
+
+
+def _say_failed(reader: Reader | CascadeReader) -> None:
+    """Name the bundles whose audit failed: their numbers are read with that in mind."""
+    from hilum.reading import CascadeReader
+
+    several = isinstance(reader, CascadeReader)
+    bundles = [one.bundle for one in reader.chain.stages] if several else [reader.bundle]
+    for bundle in {one.digest: one for one in bundles if one.card.failed}.values():
+        titles = dict.fromkeys(one.title for one in bundle.card.failed)
+        typer.echo(
+            f"{bundle} fails {len(titles)} questions of its audit: {' '.join(titles)} "
+            f"See: hilum bundles show {bundle.card.name}",
+            err=True,
+        )

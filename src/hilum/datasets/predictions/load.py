@@ -342,7 +342,7 @@ def _of_run(folder: Path) -> Predictions:
     shifts = np.array([row.calibration.intercept for row in card.findings])
     labels = folder / "images" / "labels.csv"
     return Predictions(
-        name=f"{card.name} {card.version}",
+        name=f"{card.name} {card.version}, out of fold",
         images=text(held["images"].tolist()),
         findings=card.keys,
         values=sigmoid(logits * slopes + shifts),
