@@ -19,7 +19,7 @@ summary = "A cascade of bundles beside it."
 
 [[stage]]
 name = "covid"
-bundle = "covid"
+bundle = "./covid"
 
 [[stage]]
 name = "findings"
@@ -112,7 +112,9 @@ def test_a_folder_is_read_and_the_run_goes_on(capsys, cascade, study, tmp_path):
 
 
 def test_a_prevalence_and_an_abstention_reach_the_stage(capsys, cascade, study, tmp_path):
-    text = TEXT.replace('bundle = "covid"', 'bundle = "covid"\nabstain = { covid_19 = [0.2, 0.9] }')
+    text = TEXT.replace(
+        'bundle = "./covid"', 'bundle = "./covid"\nabstain = { covid_19 = [0.2, 0.9] }'
+    )
     cascade.write_text(text, encoding="utf-8")
     arguments = ("--cascade", cascade, "--prevalence", "covid_19=0.4", "--no-heatmaps")
     assert run("read", study / "a.dcm", "-o", tmp_path / "out", *arguments) == 1

@@ -66,7 +66,7 @@ def test_a_shorter_network_takes_what_it_has(chest14, fresh, tmp_path):
     assert "not taken: blocks.3.0" in found.origin
     held = dict(tensors(onnx.load_model_from_string(chest14.read_bytes("model.onnx"))))
     for name, tensor in short.net.named_parameters():
-        assert torch.equal(tensor, held[f"network.backbone.{name}"]), name
+        assert torch.equal(tensor, held[f"network.backbone.net.{name}"]), name
 
 
 @pytest.mark.parametrize(
