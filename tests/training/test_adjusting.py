@@ -135,6 +135,13 @@ def test_the_loss_is_of_what_lies_beyond_the_stratum() -> None:
             },
             "does not go with a task one-of",
         ),
+        (
+            {
+                "data": RAW["data"] | {"adjust_for_stratum": True},
+                "sampling": {"name": "inverse-frequency"},
+            },
+            "does not go with a sampling",
+        ),
         ({"folds": 0}, "rows that would calibrate are learnt from"),
         ({"fit": RAW["fit"] | {"patience": 2}}, "it chooses when to stop"),
         ({"schedule": {"name": "plateau"}}, "it heeds the tuning rows"),

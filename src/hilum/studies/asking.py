@@ -162,8 +162,7 @@ def _part(inquiry: Inquiry, answer: Answer, shown: Shown) -> tuple[str, dict[str
             figures[file] = svg(draw())
             lines.append(f"![{answer.question.title}: {name}]({file})")
     lines += shown.words
-    number = len(answer.seeds)
-    lines.append(f"*{number} seed{'' if number == 1 else 's'}, {answer.seconds:.0f} s.*")
+    lines.append(f"*{answer.seconds:.0f} s.*")
     return "\n\n".join(lines) + "\n", figures
 
 

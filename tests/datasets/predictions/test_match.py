@@ -185,6 +185,21 @@ def test_a_bundle_that_learnt_from_the_tested_rows_is_known_by_its_split(tiny_ca
     assert any("cannot be told: its card names no image" in n for n in found.notes)
 
 
+@pytest.mark.parametrize("role", ["weights, calibration", "choice of checkpoint, calibration"])
+def test_tuning_rows_that_taught_weights_are_no_place_for_thresholds(tiny_card, role):
+    labels = table(split=["train"] * 5 + ["tune"] + ["test"] * 2)
+    rows = {"train": np.arange(5), "tune": np.array([5]), "test": np.array([6, 7])}
+    said = {"images": 1, "licence": "", "split_digest": Split.of(labels, rows).digest}
+    data = tuple(
+        TrainingData(name=f"some (all of it): {part} ({what})", **said)
+        for part, what in (("train", "weights, gate"), ("tune", role))
+    )
+    card = tiny_card.model_copy(update={"data": data})
+    found = match(predictions(every(), card=card), labels, Asked(test="test", tune="tune"))
+    told = any("1 of 1 rows that thresholds are fixed on" in w for w in found.warnings)
+    assert told == role.startswith("weights")
+
+
 def test_thresholds_of_the_card_are_not_taken_out_of_fold():
     given = predictions(every(), thresholds={"mass": 0.4})
     assert match(given, table()).thresholds == {"mass": 0.4}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from hilum.bundles.card import Card
 from hilum.domain import LabelTable
 from hilum.domain.text import Text, coded
+
+_ROLES = re.compile(r": (?P<part>\w+) \((?P<roles>[^()]*)\)$")
+"""At the end of a name of the card's data: a part of the split, and what it was for."""
 
 
 def learnt_from(
@@ -77,16 +81,28 @@ def not_known(card: Card | None, table: LabelTable) -> Iterator[str]:
 
 
 def _trained(card: Card | None, table: LabelTable) -> NDArray[np.bool_] | None:
-    """Rows of the part train, by the card's own split if it is known; None without a split."""
+    """Rows that weights were learnt from, by the card's own split if it is known.
+
+    Otherwise those of the part train; None without a split.
+    """
     split = table.columns.get("split")
     if split is None:
         return None
     rows = None if card is None else _own_split(card, table)
-    if rows is None:
+    if card is None or rows is None:
         return split == "train"
     found = np.zeros(len(table), np.bool_)
-    found[rows.get("train", np.zeros(0, np.int64))] = True
+    for part in ("train", *_taught(card)):
+        found[rows.get(part, np.zeros(0, np.int64))] = True
     return found
+
+
+def _taught(card: Card) -> Iterator[str]:
+    """Parts of the split that taught weights, as the names of the card's data tell."""
+    for row in card.data:
+        said = _ROLES.search(row.name)
+        if said and "weights" in said["roles"]:
+            yield said["part"]
 
 
 def _told(inside: Mapping[str, int]) -> str:

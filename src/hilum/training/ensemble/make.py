@@ -23,6 +23,7 @@ from hilum.training.ensemble.kinds import How, Joined, join
 from hilum.training.ensemble.members import Member, pictures, read_member
 from hilum.training.gate import refused, share_refused
 from hilum.training.measuring import began_in_words
+from hilum.training.metrics import UNCHOSEN
 from hilum.training.numbers import calibrate
 from hilum.training.recipe import Recipe
 from hilum.training.recipe.bundle import Bundle as Said
@@ -265,13 +266,14 @@ def _card(
         provenance[f"recipe of member {at + 1}"] = member.recipe.model_dump_json()
     begun = dict.fromkeys(start for member in members for start in member.bundle.card.start)
     divided = {member.material.split.digest for member in members}
-    both = how == "folds" or len(divided) > 1
+    last = any(member.recipe.fit.best == UNCHOSEN for member in members)
+    both = len(divided) > 1 or last or how == "folds"
     data = tuple(map(_taught_and_chose, card.data)) if both else card.data
     return card.model_copy(update={"provenance": provenance, "start": tuple(begun), "data": data})
 
 
 def _taught_and_chose(data: TrainingData) -> TrainingData:
-    """Of a part from which some of the networks learnt, and by which others were chosen."""
+    """Of a part from which some of the networks learnt, and by which others may be chosen."""
     name = re.sub(r"\(.*\)$", "(weights, choice of checkpoint, calibration, gate)", data.name)
     return data.model_copy(update={"name": name})
 

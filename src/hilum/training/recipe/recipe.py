@@ -131,8 +131,11 @@ class Recipe(Part):
                 raise ValueError(f'fit.best = "last" does not go with {"; ".join(wrong)}')
         if self.data.adjust_for_stratum:
             kinds = [task.kind for task in self.task if task.kind not in ("multi-label", "binary")]
-            if kinds or fit.mixup:
+            drawn = self.sampling.name != "all" or self.second_stage is not None
+            if kinds or fit.mixup or drawn:
                 other = f"a task {kinds[0]}" if kinds else "fit.mixup"
+                if not kinds and not fit.mixup:
+                    other = "a sampling that shows findings at other frequencies than the rows have"
                 raise ValueError(f"data.adjust_for_stratum does not go with {other}")
         if len(self.task) > 1 and not all(task.findings for task in self.task):
             raise ValueError("with several tasks each names its findings")
