@@ -180,3 +180,15 @@ def test_a_logistic_regression_stands_beside(
     one, two = (np.load(folder_of(bench.out, study.arm("still"), s) / SCORES) for s in (0, 1))
     assert np.array_equal(one["logits"], two["logits"])  # it has no seed
     assert results_of(study, bench).lines[0].auroc.value > 0.7
+
+
+def test_an_arm_that_was_run_with_another_recipe_is_no_result(
+    tmp_path: Path, chests: Path, study_folder: Path
+) -> None:
+    bench = Bench(chests, tmp_path, tmp_path / "out", tell=lambda _: None)
+    run_study(load_study(study_folder), bench, only=["base"], seeds=[0])
+    run_study(load_study(study_folder), bench, only=["base"], seeds=[0])
+    text = (study_folder / "study.toml").read_text()
+    (study_folder / "study.toml").write_text(text.replace('"fit.epochs" = 3', '"fit.epochs" = 2'))
+    with pytest.raises(RunError, match=r"another recipe \(\[fit\] differ\)"):
+        run_study(load_study(study_folder), bench, only=["base"], seeds=[0])

@@ -19,6 +19,7 @@ from hilum.studies.arms import Arm, Study
 from hilum.training.cross_validation import cross_validate, features_of_frozen, material_for
 from hilum.training.held_out import Division, folds_of
 from hilum.training.material import Material
+from hilum.training.networks import with_backbone
 from hilum.training.plan import never
 from hilum.training.recipe import Recipe
 
@@ -94,6 +95,7 @@ def run_study(
         for seed in seeds:
             file = folder_of(bench.out, arm, seed) / SCORES
             if file.exists():
+                _same_recipe(file.parent, study.recipe_for(arm, seed))
                 continue
             began = time.monotonic()
             with held(_made(file.parent) / "lock", file.parent):
@@ -101,6 +103,29 @@ def run_study(
             seconds = time.monotonic() - began
             (file.parent / "took.json").write_text(json.dumps({"seconds": round(seconds, 1)}))
             bench.tell(f"{number} of {len(arms)} · {arm.name} · seed {seed} · {seconds:.0f} s")
+
+
+def _same_recipe(folder: Path, recipe: Recipe) -> None:
+    """See that an arm that is done was run with the recipe that it has now.
+
+    Raises:
+        RunError: it was run with another.
+    """
+    file = folder / "recipe.json"
+    if not file.exists():  # a regression, or a mean: they keep none
+        return
+    kept = Recipe.model_validate_json(file.read_bytes())
+    changed = [
+        name
+        for name in Recipe.model_fields
+        if name not in ("bundle", "gate")
+        and getattr(kept, name) != getattr(with_backbone(recipe), name)
+    ]
+    if changed:
+        raise RunError(
+            f"{folder} was run with another recipe ([{'], ['.join(changed)}] differ): remove it, "
+            "or choose another folder with -o."
+        )
 
 
 def folder_of(out: Path, arm: Arm, seed: int) -> Path:
