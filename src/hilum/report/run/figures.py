@@ -48,7 +48,10 @@ def draw(run: Run) -> dict[str, Drawn]:
         wanted["auroc"] = lambda: auroc(run)
     for network in run.networks:
         if network.epochs:
-            wanted[f"curves {network.name}"] = lambda network=network: curves(network)
+            wanted[f"curves {network.name}"] = lambda network=network: curves(
+                network,
+                rows="rows learnt from" if run.learnt_what_it_tuned_on(network.name) else "tune",
+            )
     if _followed(run):
         wanted["findings"] = lambda: by_finding(run)
     drawn = {}
@@ -97,16 +100,21 @@ def auroc(run: Run) -> Figure:
     return figure
 
 
-def curves(network: Trained) -> Figure:
-    """Loss, tuning AUROC or Dice and learning rate of one network, its best epoch marked."""
+def curves(network: Trained, *, rows: str = "tune") -> Figure:
+    """Loss, AUROC or Dice and learning rate of one network, its best epoch marked.
+
+    Args:
+        network: with its journal.
+        rows: that its numbers are of, in words.
+    """
     lines = network.epochs
     curve = {
         "Loss": [
             ("train", BLUE, lambda line: line.get("train_loss")),
-            ("tune", ORANGE, lambda line: line.get("tune_loss")),
+            (rows, ORANGE, lambda line: line.get("tune_loss")),
         ],
-        "Mean AUROC, tune": [("", ORANGE, lambda line: _auroc(line, "mean"))],
-        "Mean Dice, tune": [("", ORANGE, lambda line: _tuned(line, "dice", "mean"))],
+        f"Mean AUROC, {rows}": [("", ORANGE, lambda line: _auroc(line, "mean"))],
+        f"Mean Dice, {rows}": [("", ORANGE, lambda line: _tuned(line, "dice", "mean"))],
         "Learning rate": [("", GREEN, lambda line: line.get("lr"))],
     }
     known = {
@@ -161,6 +169,8 @@ def by_finding(run: Run) -> Figure:
         ax.axhline(0.5, color=GREY, linewidth=0.6)
         for network in run.networks:
             ships = network.name == FINAL
+            if run.learnt_what_it_tuned_on(network.name):
+                continue  # they would flatter it
             colour = BLUE if ships else "#a8b3bf"
             _line(ax, network.epochs, lambda line, key=key: _auroc(line, key), colour, "",
                   thin=not ships)  # fmt: skip

@@ -115,6 +115,10 @@ class Run:
         """Epochs of one network, at most."""
         return int(self.recipe["fit"]["epochs"])
 
+    def learnt_what_it_tuned_on(self, network: str) -> bool:
+        """Whether a network learnt from the rows that its numbers are of."""
+        return network == FINAL and self.recipe["fit"].get("best") == "last"
+
     @cached_property
     def findings(self) -> tuple[str, ...]:
         """Keys, as far as they are known."""
