@@ -149,22 +149,25 @@ def note(
 ) -> None:
     """Write what evaluations and audits found onto a bundle's card; all else of it stays."""
     from hilum.bundles import load
-    from hilum.bundles.noting import note as write_down
+    from hilum.bundles.noting import note_all
     from hilum.errors import RunError
 
     if not bundle.exists():
         raise RunError(f"{bundle} is no folder and no .hilum file; only such a card is changed.")
-    held = load(bundle)
+    held, read = load(bundle), []
     for file in records:
         try:
-            record = file.read_bytes()
+            read.append((str(file), file.read_bytes()))
         except OSError as error:
             raise RunError(f"{file} cannot be read ({error.strerror}).") from error
-        done = write_down(held, record, of, elsewhere=elsewhere)
+    noted = note_all(held, read, of, elsewhere=elsewhere)
+    for file, done in zip(records, noted, strict=True):
         held = done.bundle
         more = f", {done.replaced} replaced" if done.replaced else ""
         more += f", {done.undefined} undefined of groups left out" if done.undefined else ""
         typer.echo(f"{file.name}: {done.results} numbers, {done.verdicts} verdicts{more}")
+        for words in done.left_out:
+            typer.echo(words)
     typer.echo(f"{held} has a new card: {held.digest}")
 
 

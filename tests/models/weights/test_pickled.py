@@ -15,7 +15,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
 
 from hilum.errors import RecipeError  # noqa: E402
-from hilum.models.weights.pickled import MAGIC, PROTOCOL, tensors_in  # noqa: E402
+from hilum.models.weights.pickled import (  # noqa: E402
+    MAGIC,
+    NESTED,
+    PROTOCOL,
+    _array,
+    _Storage,
+    _Tensor,
+    tensors_in,
+)
 
 pytestmark = pytest.mark.train
 FORMS = {"archive": True, "before-1.6": False}
@@ -149,6 +157,89 @@ def test_a_tensor_by_hand_is_read():
 def test_pickles_by_hand_are_refused(pickled):
     with pytest.raises(RecipeError, match=r"net\.pt (is|holds)"):
         tensors_in(archive(pickled, a=FOUR), "net.pt")
+
+
+REFUSED = r"net\.pt is refused: {}\. .*Nothing was run"
+
+
+def fields(what: bytes, state: bytes) -> bytes:
+    """A pickle of {"w": something that is then given other fields}."""
+    return b"\x80\x02}X\x01\x00\x00\x00w" + what + state + b"bs."
+
+
+@pytest.mark.parametrize("state", [b"](K\x00K\x01e", b"}", b"(NK\x01t", b"]"])
+@pytest.mark.parametrize("what", ["tensor", "storage"])
+def test_nothing_that_was_checked_is_given_other_fields(what, state):
+    made = tensor(b"K\x00", b"(K\x01t", b"(K\x01t").removeprefix(b"\x80\x02}X\x01\x00\x00\x00w")
+    pickled = fields(STORAGE if what == "storage" else made.removesuffix(b"s."), state)
+    with pytest.raises(RecipeError, match=REFUSED.format("what was made and checked .* fields")):
+        tensors_in(archive(pickled, a=FOUR), "net.pt")
+
+
+@pytest.mark.parametrize(
+    ("start", "offset", "size", "stride"),
+    [
+        (0, 0, (2,), (-1,)),
+        (0, -2, (2,), (1,)),
+        (-2, 0, (2,), (1,)),
+        (0, 0, (-2, -2), (1, 1)),
+        (0, 3, (2, 2), (2, -2)),
+    ],
+)
+def test_no_number_from_before_or_beyond_a_storage(start, offset, size, stride):
+    stored = np.arange(4, dtype=np.float32)
+    with pytest.raises(ValueError, match="begins before"):
+        _array(_Tensor(_Storage("a", "<f4", start), offset, size, stride), lambda _: stored)
+
+
+@pytest.mark.parametrize(
+    "deeper",
+    [
+        b"\x85",  # a tuple of it
+        b"(h\x00t" + b"q\x00",
+        b"h\x00h\x00\x86q\x00",
+        b"\x85NN\x86b",  # kept through an operation that changes nothing
+        b"\x85(e",
+        b"(X\x06\x00\x00\x00moduleh\x00\x85tQq\x00",
+    ],
+)
+@pytest.mark.parametrize("levels", [NESTED + 2, 200_000])
+def test_tuples_without_end_are_refused_before_they_are_hashed(deeper, levels):
+    """The interpreter would end here without an exception."""
+    pickled = b"\x80\x02})q\x00" + deeper * levels + b"Ns."
+    with pytest.raises(RecipeError, match=REFUSED.format("tuples without end")):
+        tensors_in(archive(pickled), "net.pt")
+
+
+def test_tuples_of_a_few_levels_are_read():
+    deep: tuple[object, ...] = ()
+    for _ in range(NESTED - 2):
+        deep = (deep,)
+    state = {deep: 1, "w": torch.ones(2)}
+    assert tensors_in(saved(state), "net.pt")["w"].tolist() == [1.0, 1.0]
+
+
+def test_a_packed_byte_order_is_not_unpacked(monkeypatch):
+    stream = io.BytesIO(archive(pickle.dumps({}, 2)))
+    with zipfile.ZipFile(stream, "a") as file:
+        file.writestr("net/byteorder", bytes(1 << 20), zipfile.ZIP_DEFLATED)
+    read = []
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda _, member: read.append(member))
+    with pytest.raises(RecipeError, match="damaged"):
+        tensors_in(stream.getvalue(), "net.pt")
+    assert not read
+
+
+@pytest.mark.parametrize("kind", ["V0", "O", "S0", "<f4,<f4", "float32"])
+def test_storages_of_other_kinds_are_refused(kind):
+    name = b"X" + struct.pack("<I", len(kind)) + kind.encode()
+    storage = STORAGE.replace(b"ctorch\nFloatStorage\n", name)
+    body = b"\x80\x02}X\x01\x00\x00\x00w" + storage + b"s."
+    old = b"".join(pickle.dumps(one, 2) for one in (MAGIC, PROTOCOL, {}))
+    keys = pickle.dumps(["a"], 2) + struct.pack("<q", 4) + FOUR
+    for data in (archive(body, a=FOUR), old + body + keys):
+        with pytest.raises(RecipeError, match=REFUSED.format("a storage of an unknown kind")):
+            tensors_in(data, "net.pt")
 
 
 def test_modules_without_end():

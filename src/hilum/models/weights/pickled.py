@@ -30,6 +30,8 @@ MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 """What a file of the form before torch 1.6 begins with."""
 DEEPEST = 64
 """Modules within modules; a DenseNet has four levels."""
+NESTED = 100
+"""Tuples within tuples; the interpreter counts no levels where it hashes them, and would crash."""
 TYPES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
@@ -41,6 +43,7 @@ TYPES = {
     "ByteStorage": "<u1",
     "BoolStorage": "?",
 }
+MARK = -1
 INERT = ("torch.nn.modules.", "torchxrayvision.")
 """Modules whose classes a network may name; they are not imported."""
 NUMPY = tuple(f"numpy.{core}.multiarray." for core in ("core", "_core"))
@@ -59,15 +62,22 @@ class _Unfit(pickle.UnpicklingError):
     """A pickle that names what no tensor and no network is made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Storage:
+class _Sealed:
+    """Cannot be given other fields by a pickle than those that it was made with."""
+
+    def __setstate__(self, _state: object) -> None:
+        raise _Unfit("what was made and checked is given other fields")
+
+
+@dataclass(frozen=True)  # with slots it would get a __setstate__ of its own
+class _Storage(_Sealed):
     key: str
     type: str
     start: int = 0  # of a view of another storage, in items
 
 
-@dataclass(frozen=True, slots=True)
-class _Tensor:
+@dataclass(frozen=True)
+class _Tensor(_Sealed):
     storage: _Storage
     offset: int
     size: tuple[int, ...]
@@ -85,7 +95,7 @@ class _Held:
             self.__dict__.update(state)
 
 
-class _Call:
+class _Call(_Sealed):
     """A function that a pickle may name; it cannot be given fields."""
 
     __slots__ = ("_function",)
@@ -95,9 +105,6 @@ class _Call:
 
     def __call__(self, *arguments: object) -> object:
         return self._function(*arguments)
-
-    def __setstate__(self, _state: object) -> None:
-        raise _Unfit("a function is given fields")
 
 
 def _rebuilt(storage: _Storage, offset: int, size: Any, stride: Any, *_: object) -> _Tensor:
@@ -153,7 +160,7 @@ class _Unpickler(pickle.Unpickler):
         if type(pid) is not tuple or len(pid) < 5 or pid[0] != "storage":
             raise _Unfit("it names something outside that is no storage")
         kind, key = pid[1], pid[2]
-        if type(kind) is not str or type(key) is not str:
+        if type(kind) is not str or type(key) is not str or kind not in TYPES.values():
             raise _Unfit("a storage of an unknown kind")
         view = pid[5] if len(pid) > 5 else None
         start = view[1] if type(view) is tuple and len(view) == 3 else 0
@@ -206,13 +213,46 @@ def tensors_in(data: bytes, what: str) -> Arrays:
 
 def _load(stream: io.BytesIO) -> tuple[Any, dict[str, str]]:
     """The next pickle of a file, and the types of the storages that it names."""
-    begin, end = stream.tell(), stream.getbuffer().nbytes
-    for operation, argument, _ in pickletools.genops(stream):
-        if "PUT" in operation.name and argument is not None and int(argument) > end:
-            raise ValueError("a place beyond the file")  # room would be made up to there
+    begin = stream.tell()
+    _check_operations(stream)
     stream.seek(begin)
     unpickler = _Unpickler(stream)
     return unpickler.load(), unpickler.types
+
+
+def _check_operations(stream: io.BytesIO) -> None:
+    """Follow the next pickle without making anything: how deep tuples lie in what is on its stack.
+
+    Raises:
+        _Unfit: tuples lie deeper within each other than ``NESTED``.
+        ValueError: it is damaged.
+    """
+    end = stream.getbuffer().nbytes
+    stack: list[int] = []  # levels of what lies there; MARK for a mark
+    kept: dict[int, int] = {}
+    for operation, argument, _ in pickletools.genops(stream):
+        name, needs = operation.name, [one.name for one in operation.stack_before]
+        place = int(argument) if name.endswith(("PUT", "GET")) and argument is not None else 0
+        if place > end:
+            raise ValueError("a place beyond the file")  # room would be made up to there
+        taken: list[int] = []
+        if "mark" in needs:
+            while (level := stack.pop()) != MARK:
+                taken.append(level)
+            needs = needs[: needs.index("mark")]
+        taken += [stack.pop() for _ in needs]
+        if MARK in taken and name != "POP":
+            raise ValueError("an operation that takes a mark")
+        levels = max(taken, default=0) + name.startswith(("TUPLE", "FROZENSET"))
+        if levels > NESTED:
+            raise _Unfit("tuples without end")
+        if name.endswith("GET"):
+            levels = kept[place]
+        stack += [MARK if name == "MARK" else levels] * len(operation.stack_after)
+        if name.endswith("PUT"):
+            kept[place] = stack[-1]
+        elif name == "MEMOIZE":
+            kept[len(kept)] = stack[-1]
 
 
 def _archive(data: bytes) -> tuple[Any, Callable[[_Storage], NDArray[Any]]]:
@@ -222,14 +262,15 @@ def _archive(data: bytes) -> tuple[Any, Callable[[_Storage], NDArray[Any]]]:
     if len(pickles) != 1:
         raise ValueError("no data.pkl")
     folder = pickles[0].removesuffix("data.pkl")
-    if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
-        raise ValueError("another byte order")
 
     def stored(name: str) -> bytes:
         member = archive.getinfo(f"{folder}{name}")
         if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(data):
             raise ValueError("packed")  # torch packs nothing: it could grow without end
         return archive.read(member)
+
+    if f"{folder}byteorder" in names and stored("byteorder") != b"little":
+        raise ValueError("another byte order")
 
     def storage(of: _Storage) -> NDArray[Any]:
         return np.frombuffer(stored(f"data/{of.key}"), np.dtype(of.type))
@@ -262,6 +303,8 @@ def _old(data: bytes) -> tuple[Any, Callable[[_Storage], NDArray[Any]]]:
 
 
 def _array(tensor: _Tensor, storages: Callable[[_Storage], NDArray[Any]]) -> NDArray[Any]:
+    if min(tensor.storage.start, tensor.offset, *tensor.size, *tensor.stride) < 0:
+        raise ValueError("a tensor that begins before what is stored of it")
     items = storages(tensor.storage)[tensor.storage.start + tensor.offset :]
     count = math.prod(tensor.size)
     last = sum((n - 1) * step for n, step in zip(tensor.size, tensor.stride, strict=True))
