@@ -169,6 +169,54 @@ def test_predictions_of_what_was_not_asked_are_missing_not_zero(out):
     assert said.refused["refused-first.png"] == "not-a-frontal-chest"
 
 
+def test_what_each_round_said_stands_with_each_stage(bundles, pixels, tmp_path, out):
+    stages = [
+        {"name": "covid", "bundle": str(bundles["negative"].location)},
+        {"name": "findings", "bundle": str(bundles["findings"].location), "when": NEGATIVE},
+        {"name": "never", "bundle": str(bundles["findings"].location),
+         "when": {"finding": "covid.covid_19", "is": "positive"}},
+    ]  # fmt: skip
+    cascade = Cascade(name="mine", version="1.0.0", summary="A cascade for tests.", stages=stages)
+    own = CascadeReader.of(cascade, keep_radiograph=True, rounds="flip")
+    item = own(Radiograph(pixels, Source("a.png", "png", pixels.shape)))
+    with OutputFolder.open(tmp_path / "out", bundle=own) as run:
+        run.add(run.draw(item))
+        run.finish()
+    for stage, keys in (("covid", ("covid_19", "fibrosis", "hernia")),
+                        ("findings", ("effusion", "pleural_thickening", "nodule"))):  # fmt: skip
+        head, *rows = table(tmp_path / "out" / "stages" / stage / "rounds.csv")
+        assert head == ["image", "finding", "spread", "round", "probability"]
+        rounds = item.step(stage).reading.rounds
+        assert [(r[0], r[1], r[3]) for r in rows] == [
+            ("a.png", key, name) for key in keys for name in rounds.names
+        ]
+        said = np.array([float(r[4]) for r in rows]).reshape(len(keys), -1).T
+        np.testing.assert_allclose(said, rounds.probabilities, rtol=1e-8)
+    assert len(table(tmp_path / "out" / "stages" / "never" / "rounds.csv")) == 1
+    assert not (tmp_path / "out" / "rounds.csv").exists()
+    assert not (out / "stages" / "covid" / "rounds.csv").exists()
+    document = json.loads((tmp_path / "out" / "readings.json").read_text("utf-8"))
+    schema = json.loads((files("hilum.report") / "schema/readings.schema.json").read_text("utf-8"))
+    jsonschema.validate(document, schema)
+    assert ["rounds" in s for s in document["readings"][0]["stages"]] == [True, True, False]
+
+
+def test_a_bundle_in_two_stages_has_one_row_a_finding(bundles, pixels, tmp_path):
+    where = str(bundles["findings"].location)
+    when = {"finding": "one.effusion", "is": "positive"}
+    stages = [{"name": "one", "bundle": where}, {"name": "two", "bundle": where, "when": when}]
+    cascade = Cascade(name="mine", version="1.0.0", summary="A cascade for tests.", stages=stages)
+    own = CascadeReader.of(cascade, keep_radiograph=True)
+    with OutputFolder.open(tmp_path / "out", bundle=own) as run:
+        run.add(run.draw(own(Radiograph(pixels, Source("a.png", "png", pixels.shape)))))
+        run.finish()
+    assert table(tmp_path / "out" / "readings.csv")[1] == ["a.png", "Effusion Pleural_Thickening"]
+    rows = table(tmp_path / "out" / "findings.csv")[1:]
+    assert [(r[1], r[-1]) for r in rows] == [
+        ("effusion", "two"), ("pleural_thickening", "two"), ("nodule", "two")
+    ]  # fmt: skip
+
+
 def test_another_chain_does_not_go_on(out, bundles, tmp_path):
     shutil.copytree(out, tmp_path / "again")
     with pytest.raises(RunError, match=r"were made with bundle mine 1\.0\.0"):

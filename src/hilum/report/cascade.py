@@ -9,8 +9,16 @@ from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal
 from hilum.reading.cascade import Step
 from hilum.report.journal import Journal
 from hilum.report.names import cell
-from hilum.report.record import gate_record, notes_record, prediction_record
-from hilum.report.rows import Row, finding_row, labels, reasons_cells, undecided
+from hilum.report.record import gate_record, notes_record, prediction_record, rounds_record
+from hilum.report.rows import (
+    ROUND_COLUMNS,
+    Row,
+    finding_row,
+    labels,
+    reasons_cells,
+    round_rows,
+    undecided,
+)
 
 
 def cascade_facts(reader: CascadeReader) -> dict[str, Any]:
@@ -68,6 +76,7 @@ def _stage(step: Step) -> dict[str, Any]:
         "gate": gate_record(gate) if gate else None,
         "reasons": notes_record(refusal.reasons) if refusal else [],
         "predictions": [prediction_record(p) for p in reading.predictions] if reading else [],
+        **({"rounds": rounds_record(reading.rounds)} if reading and reading.rounds else {}),
     }
 
 
@@ -87,13 +96,18 @@ def stage_tables(journal: Journal, stage: str) -> dict[str, Iterator[Row]]:
 
     An image stands in one of three: ``readings.csv``, ``refused.csv`` (where no decision was made,
     too), ``not_asked.csv``. What header or picture speak against is refused by every stage.
+    ``rounds.csv`` is there where the run reads in rounds.
     """
-    return {
+    tables = {
         "readings.csv": _readings(journal, stage),
         "findings.csv": _findings(journal, stage),
         "refused.csv": _refused(journal, stage),
         "not_asked.csv": _not_asked(journal, stage),
     }
+    first = next(journal.entries("reading"), None)
+    if first is not None and any("rounds" in step for step in first["record"].get("stages", ())):
+        tables["rounds.csv"] = _rounds(journal, stage)
+    return tables
 
 
 def _of(record: Mapping[str, Any], stage: str) -> dict[str, Any] | None:
@@ -119,6 +133,12 @@ def _findings(journal: Journal, stage: str) -> Iterator[Row]:
     for image, step in _steps(journal, stage, "read"):
         for p in step["predictions"]:
             yield finding_row(image, p)
+
+
+def _rounds(journal: Journal, stage: str) -> Iterator[Row]:
+    yield ROUND_COLUMNS
+    for image, step in _steps(journal, stage, "read"):
+        yield from round_rows(image, step)
 
 
 def _refused(journal: Journal, stage: str) -> Iterator[Row]:

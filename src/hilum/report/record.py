@@ -61,7 +61,7 @@ def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) 
         "acquisition": _acquisition(reading.acquisition),
         "preview": preview,
         "heatmaps": heatmaps,
-        **({} if reading.rounds is None else {"rounds": _rounds(reading.rounds)}),
+        **({} if reading.rounds is None else {"rounds": rounds_record(reading.rounds)}),
     }
 
 
@@ -96,7 +96,8 @@ def prediction_record(p: Prediction) -> dict[str, Any]:
     }
 
 
-def _rounds(rounds: Rounds) -> dict[str, Any]:
+def rounds_record(rounds: Rounds) -> dict[str, Any]:
+    """What each reading round said."""
     return {
         "name": rounds.name,
         "join": rounds.join,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hilum.report.names import cell
@@ -28,6 +28,25 @@ def finding_row(image: str, p: Mapping[str, Any]) -> Row:
         p["decision"],
         "yes" if p["calibrated"] else "no",
     )
+
+
+ROUND_COLUMNS = ("image", "finding", "spread", "round", "probability")
+"""The head of ``rounds.csv``."""
+
+
+def round_rows(image: str, said: Mapping[str, Any]) -> Iterator[Row]:
+    """Rows of ``rounds.csv``, one a finding and round; none where there were no rounds.
+
+    Args:
+        image: as the table names it.
+        said: the entry of an image, or of one stage: its ``predictions`` and ``rounds``.
+    """
+    rounds = said.get("rounds")
+    if rounds is None:
+        return
+    for at, p in enumerate(said["predictions"]):
+        for name, row in zip(rounds["names"], rounds["probabilities"], strict=True):
+            yield image, p["finding"], f"{p['spread']:.9g}", cell(name), f"{row[at]:.9g}"
 
 
 def reasons_cells(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, str]:

@@ -10,7 +10,15 @@ from typing import Any, TextIO
 from hilum.report.cascade import untold
 from hilum.report.journal import Journal
 from hilum.report.names import cell
-from hilum.report.rows import Row, finding_row, labels, left_out, reasons_cells
+from hilum.report.rows import (
+    ROUND_COLUMNS,
+    Row,
+    finding_row,
+    labels,
+    left_out,
+    reasons_cells,
+    round_rows,
+)
 
 
 def readings_csv(journal: Journal) -> Iterator[Row]:
@@ -58,16 +66,10 @@ def findings_csv(journal: Journal, cascade: dict[str, Any] | None = None) -> Ite
 
 def rounds_csv(journal: Journal) -> Iterator[Row]:
     """One row an image, finding and round; none for images that were read once."""
-    yield ("image", "finding", "spread", "round", "probability")
+    yield ROUND_COLUMNS
     for entry in journal.entries("reading"):
         record = entry["record"]
-        said = record.get("rounds")
-        if said is None:
-            continue
-        for at, p in enumerate(record["predictions"]):
-            for name, row in zip(said["names"], said["probabilities"], strict=True):
-                spread, value = f"{p['spread']:.9g}", f"{row[at]:.9g}"
-                yield cell(record["image"]), p["finding"], spread, cell(name), value
+        yield from round_rows(cell(record["image"]), record)
 
 
 def write_csv(rows: Iterable[Row], file: TextIO) -> None:

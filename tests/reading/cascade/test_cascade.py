@@ -15,8 +15,12 @@ from hilum.errors import CascadeError, RunError, UnknownName
 from hilum.phantoms import draw_chest
 from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal, Reader
 from hilum.reading.cascade import Chain
+from hilum.reading.rounds import Plan, plan
+from hilum.transforms.rounds import RoundSet, Step
+from hilum.transforms.rounds.sets import Round
 
 NEGATIVE = {"finding": "covid.covid_19", "is": "negative"}
+DARKER = (Step.of("multiply", {"by": 0.5}),)
 
 
 @pytest.fixture(scope="session")
@@ -241,6 +245,26 @@ def test_a_bundle_in_two_stages_is_loaded_and_run_once(findings, radiograph, mon
     assert len(calls) == 1
 
 
+def test_a_bundle_in_two_stages_says_each_finding_once(findings, radiograph):
+    when = {"finding": "one.effusion", "probability_at_least": 0.1}
+    cascade = chained(stage("one", findings), stage("two", findings, when))
+    item = CascadeReader.of(cascade)(radiograph)
+    assert outcomes(item) == ["read", "read"]
+    assert [p.finding for p in item.predictions] == ["effusion", "mass", "nodule"]
+    assert labels(item) == ["effusion"]
+    assert len(item.reading.heatmaps) == 3
+    assert set(item.told_by.values()) == {"two"}
+
+
+def test_a_bundle_in_two_stages_leaves_a_finding_open_once(findings, radiograph):
+    disagreeing = RoundSet("own", (Round("plain", ()), Round("dark", DARKER)))
+    cascade = chained(stage("one", findings), stage("two", findings))
+    item = CascadeReader.of(cascade, rounds=Plan(disagreeing, abstain_above=0.0))(radiograph)
+    assert {p.finding for p in item.reading.abstained} == {"effusion", "mass", "nodule"}
+    told = [n.message for n in item.reading.notes if n.code == "abstained"]
+    assert [message.split(" (")[0] for message in told] == ["Stage two"]
+
+
 def test_the_same_as_the_bundles_alone(covid, findings, radiograph):
     cascade = chained(stage("covid", covid(0.1)), stage("findings", findings, NEGATIVE))
     item = CascadeReader.of(cascade)(radiograph)
@@ -337,6 +361,38 @@ def test_rounds_are_read_at_every_stage(covid, findings, radiograph):
     cascade = chained(stage("covid", covid(0.1)), stage("findings", findings, NEGATIVE))
     item = CascadeReader.of(cascade, rounds="flip")(radiograph)
     assert all(step.reading.rounds is not None for step in item.steps)
+
+
+BAND = {"abstain": {"covid_19": (0.2, 0.5)}}
+BELOW = {"finding": "covid.covid_19", "probability_below": 0.3}
+
+
+@pytest.mark.parametrize("join", ["vote", "maximum"])
+@pytest.mark.parametrize(
+    ("band", "when", "told"),
+    [
+        (BAND, NEGATIVE, "stage covid abstains on covid_19 in a band"),
+        ({}, BELOW, "stage findings reads on the probability of covid.covid_19 below 0.3"),
+        ({}, {"any": [NEGATIVE, {"not": BELOW}]}, "stage findings reads on the probability"),
+    ],
+)
+def test_what_is_no_probability_is_not_judged_as_one(covid, findings, join, band, when, told):
+    cascade = chained(stage("covid", covid(0.3), **band), stage("findings", findings, when))
+    with pytest.raises(CascadeError, match=f"{told}.*joined by {join} give none"):
+        CascadeReader.of(cascade, rounds=plan("flip", join=join))
+
+
+@pytest.mark.parametrize("join", ["mean", "vote", "maximum", "trimmed", "weighted"])
+def test_every_join_goes_with_decisions_and_those_of_probabilities_with_all(
+    covid, findings, radiograph, join
+):
+    rounds = Plan(plan("flip").rounds, join, weights={"others": (1.0, 2.0)})
+    said = [({}, NEGATIVE)]
+    said += [(BAND, BELOW)] if join in ("mean", "trimmed", "weighted") else []
+    for band, when in said:
+        cascade = chained(stage("covid", covid(0.1), **band), stage("findings", findings, when))
+        item = CascadeReader.of(cascade, rounds=rounds)(radiograph)
+        assert outcomes(item) == ["read", "read"]
 
 
 @pytest.mark.parametrize("name", cascades.available())

@@ -51,7 +51,8 @@ class CascadeReading:
 
     Attributes:
         reading: the findings of all stages that read it, as one. Where two read one finding, the
-            later speaks for it. Gate and verdict are those of the first stage that read.
+            later speaks for it. Gate and verdict are those of the first stage that read. What
+            reading rounds said is kept by the readings of the stages.
         steps: one a stage, in the cascade's order.
     """
 
@@ -148,12 +149,13 @@ def joined(steps: Sequence[Step], *, name: str, digest: str) -> CascadeReading |
     read = [(step, step.reading) for step in steps if step.reading is not None]
     if not read:
         return _refusal(steps)
-    speaks = {p.finding: reading for _, reading in read for p in reading.predictions}
+    # By stage: one bundle in two stages gives both the same reading.
+    speaks = {p.finding: step.stage for step, reading in read for p in reading.predictions}
     told = [
         (prediction, reading.heatmap(prediction.finding))
-        for _, reading in read
+        for step, reading in read
         for prediction in reading.predictions
-        if speaks[prediction.finding] is reading
+        if speaks[prediction.finding] == step.stage
     ]
     first = read[0][1]
     restated = [r.prevalence.split(", ") for _, r in read if r.prevalence != "training"]
@@ -199,7 +201,7 @@ def _notes(by_stage: Mapping[str, tuple[Note, ...]]) -> tuple[Note, ...]:
     return tuple(note for notes in made.values() for note in notes)
 
 
-def _of_steps(steps: Sequence[Step], speaks: Mapping[str, Reading]) -> list[Note]:
+def _of_steps(steps: Sequence[Step], speaks: Mapping[str, str]) -> list[Note]:
     notes: list[Note] = []
     for step in steps:
         if step.refusal is not None:
@@ -216,7 +218,7 @@ def _of_steps(steps: Sequence[Step], speaks: Mapping[str, Reading]) -> list[Note
             names = ", ".join(
                 f"{finding(p.finding).name} ({100 * p.probability:.1f} %)"
                 for p in step.reading.abstained
-                if speaks[p.finding] is step.reading  # no later stage decided
+                if speaks[p.finding] == step.stage  # no later stage decided
             )
             if names:
                 message = f"Stage {step.stage} ({step.bundle}) makes no decision on {names}."

@@ -9,13 +9,15 @@ from pathlib import Path
 from hilum.bundles import Card
 from hilum.bundles.cascades import Cascade
 from hilum.domain import Prediction, Radiograph, Reading, Refusal, from_label
-from hilum.errors import UnknownName
+from hilum.errors import CascadeError, UnknownName
 from hilum.imaging import FoundFile
 from hilum.reading.cascade.chain import Chain, ChainStage
 from hilum.reading.cascade.conditions import facts, holds, why_unknown
 from hilum.reading.cascade.outcome import CascadeReading, Step, joined
 from hilum.reading.reader import Reader
-from hilum.reading.rounds import Plan
+from hilum.reading.rounds import JOINS_OF_PROBABILITIES, Plan
+from hilum.reading.rounds import plan as plan_of
+from hilum.reading.rounds.checking import named, narrowed
 from hilum.registry import unknown
 from hilum.transforms.rounds import RoundSet
 
@@ -63,7 +65,8 @@ class CascadeReader:
             rounds: look several times at every stage; as :meth:`hilum.reading.Reader.of` takes it.
 
         Raises:
-            CascadeError: there is no such cascade, or it or a bundle of it is not sound.
+            CascadeError: there is no such cascade, or it or a bundle of it is not sound; or it
+                judges probabilities, and the rounds are joined into something else.
             RecipeError: no such rounds, or weights that lack a finding of a bundle.
             UnknownName: no such runtime, or a prevalence for a finding that no stage reads.
             RunError: a prevalence that is out of range, or cannot be restated for.
@@ -72,6 +75,11 @@ class CascadeReader:
         chain = Chain.of(cascade)
         shares = prevalence or {}
         _check_prevalence(shares, chain)
+        plan = None if rounds is None else plan_of(rounds)
+        if plan is not None:
+            keys = [key for stage in chain.stages for key in stage.bundle.card.keys]
+            plan = named(plan, keys, of="cascade")
+            _check_join(plan, chain)
         made: dict[str, Reader] = {}
         for stage in chain.stages:
             bundle = stage.bundle
@@ -85,7 +93,7 @@ class CascadeReader:
                     reduced=reduced,
                     mend=mend,
                     runtime=runtime,
-                    rounds=rounds,
+                    rounds=None if plan is None else narrowed(plan, bundle.card.keys),
                 )
         readers = tuple(made[stage.bundle.digest] for stage in chain.stages)
         return cls(chain, readers, keep_radiograph)
@@ -172,6 +180,24 @@ def _check_prevalence(shares: Mapping[str, float], chain: Chain) -> None:
     for text in shares:
         if not any(_reads(stage.bundle.card, text) for stage in chain.stages):
             raise UnknownName(unknown("finding of this cascade", text, dict.fromkeys(keys)))
+
+
+def _check_join(plan: Plan, chain: Chain) -> None:
+    if plan.join in JOINS_OF_PROBABILITIES:
+        return
+    judged = []
+    for stage in chain.stages:
+        judged += [f"stage {stage.name} abstains on {key} in a band" for key in stage.abstain]
+        leaves = stage.when.leaves() if stage.when else ()
+        bounded = (leaf for leaf in leaves if leaf.finding is not None and leaf.is_ is None)
+        judged += [f"stage {stage.name} reads on the {leaf}" for leaf in bounded]
+    if judged:
+        more = f" and {len(judged) - 3} more" if len(judged) > 3 else ""
+        raise CascadeError(
+            f"{chain.name} judges probabilities ({'; '.join(judged[:3])}{more}), and rounds joined "
+            f"by {plan.join} give none: join them by {', '.join(JOINS_OF_PROBABILITIES)}, or let "
+            f"the cascade ask what was decided (`is`) and abstain with --abstain-above."
+        )
 
 
 def _reads(card: Card, text: str) -> bool:
