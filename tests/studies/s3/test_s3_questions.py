@@ -1,14 +1,17 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
+from hilum.audit.columns import Column
 from hilum.errors import LabelError, Stopped
 from hilum.studies.asking import markdown
 from hilum.studies.running import Bench
 from hilum.studies.s3 import STUDY, augmentation, matrices, mending, transfer, trap
 from hilum.studies.s3.cohort import load_cohort
-from hilum.studies.s3.fitting import Learner, by_patient, by_publisher, scores
+from hilum.studies.s3.fitting import Learner, Pairs, by_patient, by_publisher, joined, scores
 from hilum.studies.s3.printed import RUNS
 
 
@@ -64,6 +67,44 @@ def test_nobody_is_on_both_sides(cohort, seed):
             named = whose if len(whose) == len(home) else whose[ours]
             assert not set(named[home == fold].tolist()) & set(named[home != fold].tolist())
     assert len(np.unique(by_site[ours])) > 1
+
+
+def test_features_with_nothing_to_learn_are_chance_where_publishers_are_left_out(monkeypatch):
+    monkeypatch.setattr("hilum.studies.s3.fitting.SAMPLES", 50)
+    rng = np.random.default_rng(0)
+    publisher = np.repeat(np.arange(10), 40)
+    covid = rng.random(400) < np.where(publisher % 2, 0.95, 0.3)  # publishers differ in share
+    use = np.ones(400, np.bool_)
+    table = SimpleNamespace(patients=np.arange(400).astype(str))
+    homes = ([0, 1, 0, 1, 2, 3, 2, 3, 4, 4], [0, 1, 2, 3, 0, 1, 2, 3, 4, 4])
+    folds = np.array(homes)[:, publisher]
+    pooled, found = [], []
+    for _ in range(6):
+        learner = Learner(rng.normal(size=(400, 8)).astype(np.float32), use)
+        column = joined([scores(learner, one, covid, use) for one in folds])
+        pairs = Pairs.of(SimpleNamespace(table=table), folds, covid, ~covid)
+        found.append(pairs.auroc(column)["value"])
+        pooled.append(roc_auc_score(covid, column.values[:, 0]))
+        assert pairs.gain(column, column)["value"] == 0
+    assert np.mean(pooled) < 0.4
+    assert abs(np.mean(found) - 0.5) < 0.05
+
+
+def test_pairs_are_of_one_fold_and_seed(cohort, monkeypatch):
+    monkeypatch.setattr("hilum.studies.s3.fitting.SAMPLES", 50)
+    rng = np.random.default_rng(1)
+    use = np.ones(len(cohort.table), np.bool_)
+    folds = np.stack([by_publisher(cohort, use, seed) for seed in range(2)])
+    column = Column(rng.normal(size=(len(use), 2)), use)
+    won = count = 0
+    for seed, fold in enumerate(folds):
+        for i in np.flatnonzero(cohort.covid):
+            for j in np.flatnonzero(cohort.pneumonia & (fold == fold[i])):
+                won += column.values[i, seed] > column.values[j, seed]
+                count += 1
+    found = Pairs.of(cohort, folds, cohort.covid, cohort.pneumonia).auroc(column)
+    assert found["value"] == pytest.approx(won / count)
+    assert (found["positives"], found["negatives"]) == (20, 10)
 
 
 def test_an_adversarial_regression_cannot_tell_the_collections(cohort, seen):

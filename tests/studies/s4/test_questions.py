@@ -14,7 +14,7 @@ from hilum.studies.asking import answers, ask, markdown
 from hilum.studies.running import Bench
 from hilum.studies.s4 import STUDY, covariates, divisions, leaks, networks
 from hilum.studies.s4.arms import ARMS
-from hilum.studies.s4.cohort import read_cohort
+from hilum.studies.s4.cohort import divide, fold_of, read_cohort
 from hilum.studies.s4.looking import eye, pooled
 from hilum.studies.s4.matrices import RUNS
 from hilum.training.networks import begin
@@ -84,6 +84,31 @@ def test_networks_numbers(drawn, tmp_path, small):
     assert rows[0][1] == "15/15/44/204"
     assert rows[3][3] == "no such seed"
     assert rows[5][-1] == ""  # nothing is held against itself
+
+
+def test_pairs_within_a_source_are_of_one_fold(drawn, tmp_path, small, monkeypatch):
+    cohort = read_cohort(drawn)
+    folds = divide(cohort)
+    fold = fold_of(folds, len(cohort.died))
+    same = (cohort.source[:, None] == cohort.source) & (fold[:, None] == fold)
+    pair = same & cohort.died[:, None] & ~cohort.died
+    who = cohort.patients
+    expected = {
+        "images": int(pair.sum()),
+        "died": len(set(who[pair.any(1)])),
+        "survived": len(set(who[pair.any(0)])),
+    }
+    assert expected["images"] < ((cohort.source[:, None] == cohort.source)
+                                 & cohort.died[:, None] & ~cohort.died).sum()  # fmt: skip
+    bench = Bench(drawn, tmp_path, tmp_path / "out", tell=lambda said: None)
+    for fewest in (1, 1000):
+        monkeypatch.setattr(leaks, "FEWEST", fewest)
+        found = leaks.measure(bench, [0])
+        assert found["pairs"] == expected
+        assert bool(found["inside"]) == (fewest == 1)
+        words = leaks.show(found).words[0]
+        assert ("nothing is stated" in words) == (fewest > 1)
+        assert f"{expected['images']} of" in words
 
 
 def test_study_names_what_it_needs(drawn, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hilum.audit.columns import Asked, Column, difference, measure
 from hilum.audit.probes import folds, logistic, reduced
 from hilum.domain.text import coded
-from hilum.evaluation import Measure
+from hilum.evaluation import Measure, Reference, compare, intervals
 from hilum.studies.s3.cohort import Cohort
 
 FOLDS = 5
@@ -148,6 +148,66 @@ def gain_of(
     """AUROC of a − AUROC of b, paired by patient."""
     asked = _asked(cohort, a, positive, negative)
     return plain(difference(asked, a, b, rng=np.random.default_rng(0), samples=SAMPLES))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Pairs of an image that should score high and one that should score low, of one fold.
+
+    Regressions of two folds need not agree on a base rate: where folds hold unlike shares of the
+    classes, as publishers do, pairs across folds rank the regressions and not the images.
+
+    Attributes:
+        asked: images with their targets.
+        folds: of each image of the cohort, once a seed, [seeds, images]; a pair is of one seed.
+    """
+
+    asked: Asked
+    folds: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, cohort: Cohort, folds: NDArray[np.int64], positive: Bools, negative: Bools
+    ) -> Pairs:
+        """Pairs of a cohort's images."""
+        rows = np.flatnonzero(positive | negative)
+        patients = coded(cohort.table.patients)[1].astype(np.int64)[rows]
+        return cls(Asked(rows, positive[rows], patients), folds)
+
+    def auroc(self, column: Column) -> dict[str, float | int | None]:
+        """AUROC over the pairs of all seeds, with its interval by patient, as JSON holds it."""
+        return self._plain(
+            intervals(
+                self._reference(), self._scores(column), rng=np.random.default_rng(0),
+                metric="auroc within strata", samples=SAMPLES,
+            ).each[0]
+        )  # fmt: skip
+
+    def gain(self, a: Column, b: Column) -> dict[str, float | int | None]:
+        """AUROC of a − AUROC of b over the same pairs, paired by patient."""
+        return self._plain(
+            compare(
+                self._reference(), self._scores(a), self._scores(b), rng=np.random.default_rng(0),
+                metric="auroc within strata", samples=SAMPLES,
+            ).each[0].difference
+        )  # fmt: skip
+
+    def _reference(self) -> Reference:
+        """The images once a seed, so that a patient is drawn with all of them."""
+        seeds, most = len(self.folds), int(self.folds.max()) + 1
+        strata = self.folds[:, self.asked.rows] + most * np.arange(seeds)[:, None]
+        return Reference.of(
+            np.tile(self.asked.targets, seeds),
+            np.tile(self.asked.patients, seeds),
+            strata=strata.ravel(),
+        )
+
+    def _scores(self, column: Column) -> Floats:
+        return column.values[self.asked.rows].T.ravel()
+
+    def _plain(self, m: Measure) -> dict[str, float | int | None]:
+        up = int(self.asked.targets.sum())
+        return plain(replace(m, positives=up, negatives=len(self.asked.rows) - up))
 
 
 def _asked(

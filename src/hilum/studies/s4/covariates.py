@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hilum.evaluation import auroc_with_covariates
+from hilum.evaluation import Reference, auroc_with_covariates, intervals
 from hilum.studies.questions import Numbers, Question, Shown, Table
 from hilum.studies.running import Bench
 from hilum.studies.s4 import figures
@@ -39,6 +39,13 @@ def measure(bench: Bench, seeds: Sequence[int]) -> Numbers:
         ]
         score = np.mean(each, axis=0)
         for who, rows in (("all", cohort.died >= 0), ("COVID-19", cohort.covid)):
+            alone = intervals(
+                Reference.of(cohort.died[rows], cohort.patients[rows], strata=fold[rows]),
+                score[rows],
+                rng=np.random.default_rng(0),
+                metric="auroc within strata",
+                samples=DRAWS,
+            ).each[0]
             for words, names in SETS.items():
                 told_by = auroc_with_covariates(
                     cohort.died[rows],
@@ -53,7 +60,7 @@ def measure(bench: Bench, seeds: Sequence[int]) -> Numbers:
                     "images": int(rows.sum()),
                     "patients": len(np.unique(cohort.patients[rows])),
                     "patients_died": len(np.unique(cohort.patients[rows & cohort.died])),
-                    "alone": told(told_by.score), "known": told(told_by.covariates),
+                    "alone": told(alone), "known": told(told_by.covariates),
                     "together": told(told_by.together),
                     "gain": told(told_by.gain.difference),
                 })  # fmt: skip
@@ -81,9 +88,10 @@ def show(found: Numbers) -> Shown:
     known = ", ".join(f"{name} of {number}" for name, number in found["known"].items())
     caption = (
         f"{'; '.join(groups.values())}. Known of {found['images']} images: {known}. AUROC by "
-        "image, intervals from draws of patients. The score is out of fold, the mean over seeds; "
-        "covariates and both together are logistic regressions in folds of their own "
-        "(`evaluation.auroc_with_covariates`)."
+        "image, pairs of one fold, intervals from draws of patients. The score is out of fold, the "
+        "mean over seeds, and its pairs are of the study's folds; covariates and both together "
+        "are logistic regressions in folds of their own (`evaluation.auroc_with_covariates`), so "
+        "that *score alone* compares other pairs than the columns after it."
     )
     surely = [
         f"{one['score']} over {one['covariates']}, {one['who']}"

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum import audit
 from hilum.bundles import load
+from hilum.domain.text import coded
 from hilum.evaluation import Reference, intervals
 from hilum.reading.lungs import LungReader
 from hilum.reading.scoring import LungBoxes, Scorer
@@ -17,7 +19,7 @@ from hilum.studies.questions import Numbers, Question, Shown, Table
 from hilum.studies.running import Bench
 from hilum.studies.s4 import figures
 from hilum.studies.s4.arms import ARMS, LEAKS, scored
-from hilum.studies.s4.cohort import Cohort, divide, read_cohort
+from hilum.studies.s4.cohort import FEWEST, Cohort, Fold, divide, fold_of, read_cohort
 from hilum.studies.s4.measuring import DRAWS, Judge, judged, numbers, told
 
 LOOKED = "chest14"
@@ -35,8 +37,10 @@ def measure(bench: Bench, seeds: Sequence[int]) -> Numbers:
         found = judged(judge, {0: scored(arm, 0, cohort, folds, bench)}, "loss")
         alone[arm.name] = numbers(judge, found)
     inside = {}
-    reference = Reference.of(cohort.died, cohort.patients, strata=cohort.source.astype(str))
-    for name in INSIDE:
+    strata = _one_source_and_fold(cohort, folds)
+    reference = Reference.of(cohort.died, cohort.patients, strata=strata)
+    pairs = _pairs(cohort, strata)
+    for name in INSIDE if _enough(pairs) else ():
         arm = ARMS[name]
         nested = {s: scored(arm, s, cohort, folds, bench) for s in (seeds if arm.seeds else [0])}
         found = judged(judge, nested, "loss")
@@ -51,9 +55,38 @@ def measure(bench: Bench, seeds: Sequence[int]) -> Numbers:
         "patients": cohort.count,
         "alone": alone,
         "inside": inside,
+        "pairs": pairs,
         "sources": _sources(cohort),
         "audit": _audit(cohort, bench),
     }
+
+
+def _one_source_and_fold(cohort: Cohort, folds: tuple[Fold, ...]) -> NDArray[np.int64]:
+    """Number of an image's source and outer fold together, [images].
+
+    Networks of two folds need not agree on a base rate; within a source they surely do not, for
+    where the one who died is held out, the source's others were learnt as survivors.
+    """
+    source = coded(cohort.source)[1].astype(np.int64)
+    return source * len(folds) + fold_of(folds, len(source))
+
+
+def _pairs(cohort: Cohort, strata: NDArray[np.int64]) -> dict[str, int]:
+    """Pairs of one stratum of an image of a patient who died and one of a survivor; patients."""
+    some = np.flatnonzero(np.isin(strata, np.intersect1d(strata[cohort.died],
+                                                         strata[~cohort.died])))  # fmt: skip
+    died = cohort.died[some]
+    same = strata[some][died][:, None] == strata[some][~died]
+    return {
+        "images": int(same.sum()),
+        "died": len(np.unique(cohort.patients[some][died])),
+        "survived": len(np.unique(cohort.patients[some][~died])),
+    }
+
+
+def _enough(pairs: dict[str, int]) -> bool:
+    """Whether anything is stated of pairs."""
+    return min(pairs["died"], pairs["survived"]) >= FEWEST
 
 
 def _sources(cohort: Cohort) -> list[dict[str, Any]]:
@@ -121,7 +154,8 @@ def show(found: Numbers) -> Shown:
             "F1")  # fmt: skip
     caption = (
         f"Logistic regressions in the same folds as the networks, {found['images']} images of "
-        f"{found['patients']} patients; rows of the audit are its own probes, in its own folds."
+        f"{found['patients']} patients; rows of the audit are its own probes, in its own folds, "
+        "and compare pairs of all folds."
     )
     largest = found["sources"][:LARGEST]
     sources = Table(
@@ -143,13 +177,17 @@ def show(found: Numbers) -> Shown:
     inside = "; ".join(
         f"{ARMS[name].title} {figures.interval(one)}" for name, one in found["inside"].items()
     )
-    pairs = sum(died * survived for died, survived in (one["images"] for one in found["sources"]))
+    pairs = found["pairs"]
     every = [sum(one["images"][side] for one in found["sources"]) for side in (0, 1)]
     source = found["alone"]["source"]["auroc"]
     words = (
         (
-            f"**Within a source** (by image; {pairs:,} of {every[0] * every[1]:,} pairs are of one "
-            f"source): {inside}."
+            f"**Within a source** {f'(by image): {inside}' if inside else 'nothing is stated'}. "
+            f"Of one source and one outer fold are {pairs['images']:,} of "
+            f"{every[0] * every[1]:,} pairs of images, of {pairs['died']} patients who died and "
+            f"{pairs['survived']} who did not; {FEWEST} of each are asked for. Pairs of two folds "
+            f"say nothing here: where the one who died is held out, the source's others were "
+            f"learnt as survivors."
         ),
         (
             f"**Source alone** comes out at {figures.interval(source)} in our folds: most sources "
