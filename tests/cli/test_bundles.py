@@ -64,7 +64,7 @@ def test_make(hilum, tiny_model, tmp_path):
 def test_note_writes_onto_the_card_and_show_prints_it(hilum, tiny_card, tiny_model, tmp_path):
     at = save(tiny_card, {"model.onnx": tiny_model}, tmp_path / "tiny").location
     (tmp_path / "audit.json").write_text(json.dumps({
-        "schema": "hilum.audit/1", "title": "t", "model": None, "images": 9, "patients": 8,
+        "schema": "hilum.audit/1", "title": "tiny 1.2.3", "model": None, "images": 9, "patients": 8,
         "verdicts": [{"code": "border-alone", "title": "What does the border tell?",
                       "outcome": "warns", "words": "A little.", "unit": "AUROC left",
                       "number": {"value": 0.61, "low": 0.5, "high": 0.7}}]}))  # fmt: skip
