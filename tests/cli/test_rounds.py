@@ -91,3 +91,27 @@ def test_what_cannot_be_is_said_at_once(hilum, chest, tmp_path, arguments, messa
     assert done.status == 2
     assert message in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_decisions_stay_whatever_the_prevalence(hilum, chest, lenient, tiny_bundle, tmp_path):
+    said = []
+    for share in ("0.001", "0.05", "0.9"):
+        out = tmp_path / share
+        done = hilum("read", chest, "-o", out, "--bundle", tiny_bundle.location, "--rounds", "ten",
+                     "--abstain-above", 0.01, "--prevalence", f"effusion={share}")  # fmt: skip
+        assert done.status in (0, 1), done.err
+        rows = csv.DictReader((out / "findings.csv").read_text().splitlines())
+        said.append({row["finding"]: (row["decision"], row["probability"]) for row in rows})
+    assert len({said_of["effusion"][1] for said_of in said}) == 3
+    decisions = [{key: decision for key, (decision, _) in one.items()} for one in said]
+    assert decisions[0] == decisions[1] == decisions[2]
+
+
+def test_a_misspelt_finding_in_a_file_of_rounds_is_told(hilum, chest, tiny_bundle, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('name = "mine"\n[operating_points]\nefusion = 0.3\n[[rounds]]\nname = "a"\n')
+    done = hilum("read", chest, "-o", tmp_path / "out", "--bundle", tiny_bundle.location,
+                 "--rounds", file)  # fmt: skip
+    assert done.status == 2
+    assert "did you mean effusion" in done.err
+    assert not (tmp_path / "out").exists()

@@ -179,7 +179,7 @@ def _done(
 
     done: dict[str, Mapping[str, Any]] = {}
     try:
-        with LookStore(out / STORE, eye.bundle.digest) as store, _stopping() as stop:
+        with LookStore(out / STORE, eye.network) as store, _stopping() as stop:
             asked = Told(eye, rows, store, key)
             if wanted[0]:
                 with steps(_WORDS) as tell:

@@ -20,6 +20,7 @@ from hilum.imaging import read as read_file
 from hilum.reading.gate import Gate
 from hilum.reading.rounds import Plan, several
 from hilum.reading.rounds import plan as plan_of
+from hilum.reading.rounds.checking import fitted
 from hilum.reading.scale import Scale
 from hilum.reading.seen import once
 from hilum.runtime import Graph
@@ -80,7 +81,8 @@ class Reader:
 
         Raises:
             BundleError: the bundle cannot be loaded, or has no findings.
-            RecipeError: no such rounds, or weights that lack a finding of the bundle.
+            RecipeError: no such rounds; weights that lack a finding of the bundle; weights or
+                operating points of one that it lacks; or crops that need too large a picture.
             UnknownName: no such runtime, or a prevalence for a finding that the bundle lacks.
             RunError: a prevalence that is out of range, or cannot be restated for.
             MissingExtra: the runtime, or what ``reduced`` needs, is not installed.
@@ -93,12 +95,11 @@ class Reader:
                 f"bundle {loaded} has no findings to read: it draws "
                 f"{', '.join(loaded.card.structures)}; use `hilum lungs`, or name another bundle"
             )
-        plan = None if rounds is None else plan_of(rounds)
-        if plan is not None and plan.join == "weighted":
-            plan.weight_rows(loaded.card.keys)  # refused here, not at the first radiograph
+        scale = Scale.of(loaded.card, prevalence or {})
+        plan = None if rounds is None else fitted(plan_of(rounds), scale)
         return cls(
             bundle=loaded,
-            scale=Scale.of(loaded.card, prevalence or {}),  # first: it is quick to fail
+            scale=scale,
             gate=Gate.of(loaded),
             graph=Graph.open(loaded, threads=threads, runtime=runtime),
             heatmaps=heatmaps,

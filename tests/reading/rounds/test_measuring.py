@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from hilum.reading.rounds.measuring.larger import enlarged, side_for
 from hilum.reading.rounds.measuring.rows import Rows, rows_of
 from hilum.reading.rounds.measuring.seeing import Eye, see
 from hilum.reading.rounds.measuring.store import LookStore, key
+from hilum.reading.rounds.measuring.sweeping import Told
 from hilum.reading.rounds.measuring.weights import deal, fit_weights, learn
 from hilum.transforms.rounds import Step, told
 
@@ -82,7 +84,7 @@ def test_what_was_seen_is_kept_and_not_seen_again(folder, tiny_bundle, tmp_path,
     chains = [(), (Step.of("gamma", {"exponent": 2}),)]
     looked = []
     plain = seeing._shown
-    monkeypatch.setattr(seeing, "_shown", lambda *a: looked.append(a[1].name) or plain(*a))
+    monkeypatch.setattr(seeing, "_shown", lambda *a: looked.append(a[1].digest) or plain(*a))
     with LookStore(tmp_path / "a.sqlite", "digest") as store:
         with pytest.raises(Stopped, match=rf"Stopped after \d of {N} pictures"):
             see(eye, own.pictures, chains, store, stop=lambda: len(looked) >= 3)
@@ -92,19 +94,73 @@ def test_what_was_seen_is_kept_and_not_seen_again(folder, tiny_bundle, tmp_path,
     with LookStore(tmp_path / "a.sqlite", "digest") as store:
         assert see(eye, own.pictures, chains, store, workers=2) == {}
         assert not done & set(looked[len(first) :])
-        names = [picture.name for picture in own.pictures]
-        again = store.logits(key(()), names)
+        digests = [picture.digest for picture in own.pictures]
+        again = store.logits(key(()), digests)
         assert again.shape == (N, 3)
         count = len(looked)
         see(eye, own.pictures, chains, store)
         assert len(looked) == count
         with pytest.raises(RunError, match="were not seen after"):
-            store.logits("[]x", names)
+            store.logits("[]x", digests)
     with pytest.raises(RunError, match="another bundle"):
         LookStore(tmp_path / "a.sqlite", "other")
     (tmp_path / "b.sqlite").write_text("no database, " * 100)
     with pytest.raises(RunError, match="cannot be used"):
         LookStore(tmp_path / "b.sqlite", "digest")
+
+
+def test_a_store_knows_pictures_by_their_bytes(folder, tiny_bundle, tmp_path):
+    """A file of the same name with another content is another picture, in any folder."""
+    _, table = folder
+    eye, found = Eye.of(tiny_bundle), []
+    with LookStore(tmp_path / "a.sqlite", eye.network) as store:
+        for level in (40, 200):
+            for at in range(N):
+                pixels = np.full((72, 64), level, np.uint8)
+                pixels[at % 72, at % 64] = at
+                cv2.imwrite(str(tmp_path / f"{at}.png"), pixels)
+            own = rows((tmp_path, table))
+            asked = Told(eye, own, store, "effusion")
+            with pytest.raises(RunError, match=f"{N} images were not seen"):
+                asked.look(())
+            assert see(eye, own.pictures, [()], store) == {}
+            found.append(asked.look(()))
+        assert len(store.images_with(key(()))) == 2 * N
+    assert (found[0] != found[1]).all()
+    cv2.imwrite(str(own.pictures[0].path), np.zeros((72, 64), np.uint8))
+    with LookStore(tmp_path / "b.sqlite", eye.network) as store:
+        assert see(eye, own.pictures[:2], [()], store) == {own.pictures[0].name: "changed"}
+        assert store.images_with(key(())) == {own.pictures[1].digest}
+
+
+def test_a_store_belongs_to_bundle_size_and_runtime(tiny_bundle, tmp_path):
+    eye = Eye.of(tiny_bundle)
+    LookStore(tmp_path / "a.sqlite", eye.network).close()
+    for other in (replace(eye, runtime="openvino"), enlarged(eye, (64, 96))):
+        with pytest.raises(RunError, match=r"or another runtime said.*choose another folder"):
+            LookStore(tmp_path / "a.sqlite", other.network)
+    LookStore(tmp_path / "old.sqlite", tiny_bundle.digest).close()
+    with pytest.raises(RunError, match="known by name alone"):
+        LookStore(tmp_path / "old.sqlite", eye.network)
+
+
+@pytest.mark.parametrize("shared", [0, 1, 3])
+def test_a_split_with_patients_in_both_parts_is_refused(folder, shared):
+    place, table = folder
+    names, number = np.unique(table.patients, return_inverse=True)
+    split = np.where(number < len(names) // 2, "tune", "test").astype(object)
+    several = names[np.bincount(number) > 1]
+    for patient in several[:shared]:
+        first, second = np.flatnonzero(table.patients == patient)[:2]
+        split[first], split[second] = "tune", "test"
+    divided = replace(table, columns={"split": text(split.tolist())})
+    if shared:
+        with pytest.raises(LabelError, match=rf"'split' puts {shared} patients? in tune and in"):
+            rows((place, divided))
+    else:
+        own = rows((place, divided))
+        assert own.how == "as the table's column 'split' divides them"
+        assert not set(own.patients[own.tune]) & set(own.patients[~own.tune])
 
 
 def test_the_sweep_holds_the_settings_of_the_study():
@@ -247,7 +303,9 @@ def test_a_larger_input_gives_the_same_at_its_own_size(tiny_bundle):
     assert out.cams.shape == (1, 3, 8, 12)
 
 
-def test_a_sweep_and_a_search_from_the_command_line(folder, tiny_bundle, tmp_path, capsys):
+def test_a_sweep_and_a_search_from_the_command_line(
+    folder, tiny_bundle, make_reader, tmp_path, capsys
+):
     from hilum.cli import main
 
     place, _ = folder
@@ -277,7 +335,16 @@ def test_a_sweep_and_a_search_from_the_command_line(folder, tiny_bundle, tmp_pat
     assert [side["name"] for side in found["sides"]][:2] == [
         "one plain look", "the plan that was found",
     ]  # fmt: skip
-    assert plan(tmp_path / "out/search/plans/searched.toml").rounds.name == "searched"
+    searched = plan(tmp_path / "out/search/plans/searched.toml")
+    assert searched.rounds.name == "searched"
+    side = found["sides"][1]
+    assert searched.operating_points == {"effusion": side["threshold"]}
+    own, counts = rows(folder), [0, 0, 0, 0]
+    reader = make_reader(rounds=searched, heatmaps=False)
+    for at in np.flatnonzero(~own.tune).tolist():
+        said = reader.read(own.pictures[at].path)["effusion"].present
+        counts[[[3, 2], [1, 0]][said][bool(own.present[at])]] += 1
+    assert counts == side["counts"]  # a reading by the saved plan decides as the report says
     text_of = page.read_text("utf-8")
     assert "Weights that were learnt" in text_of
     assert "(page-singles.svg)" in text_of

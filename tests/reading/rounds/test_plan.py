@@ -66,6 +66,12 @@ def test_a_file_holds_all_that_a_plan_has(tmp_path):
         (("= 0.3", "= 1.3"), "operating point of pneumonia must lie"),
         (("= 0.1", "= 0.7"), "abstain_above is a standard deviation"),
         (("[[rounds]]", "[[rounds"), "is no TOML"),
+        (("[1.0, 2.0]", "[" * 3000 + "]" * 3000), "lists within lists too deep"),
+        (("sigma_px = 2", f"sigma_px = {'9' * 401}"), "sigma_px must lie.*got a number beyond"),
+        (("sigma_px = 2", f"sigma_px = {'9' * 5000}"), "is no TOML: Exceeds the limit"),
+        (("sigma_px = 2", "sigma_px = [1, 2]"), r"sigma_px must be a number, got list"),
+        (("sigma_px = 2", f"sigma_px = [0x{'f' * 5000}]"), "must be a number, got list"),
+        (("= 0.1", f"= {'9' * 401}"), "mine.toml: abstain_above"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_told(tmp_path, change, message):
@@ -73,6 +79,13 @@ def test_what_is_wrong_in_a_file_is_told(tmp_path, change, message):
     file.write_text(TEXT.replace(*change, 1), "utf-8")
     with pytest.raises(RecipeError, match=message):
         plan(file)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(TEXT, "utf-8-sig")
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert plan(file).rounds.name == "mine"
 
 
 def test_names_and_weights_that_are_missing_are_told(tmp_path):

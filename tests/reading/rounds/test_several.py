@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hilum.domain import Affine, GateVerdict, Note, Radiograph, Reading, Refusal, Source
 from hilum.errors import RecipeError
 from hilum.reading import Reader
-from hilum.reading.rounds import JOINS, Plan, plan
+from hilum.reading.rounds import JOINS, Plan, plan, written
 from hilum.reading.rounds.laying import lay_back
 from hilum.reading.rounds.several import UNSURE
 from hilum.transforms.preprocess import normalise
@@ -95,6 +97,67 @@ def test_operating_points_of_the_plan_are_restated_like_the_cards(make_reader, r
         vote.operating_point,
         vote.probability,
     ) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("how", JOINS)
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.7, 0.99])
+def test_no_decision_hangs_on_the_prevalence(make_reader, radiograph, how, share):
+    """Also where the operating point is closest to what the rounds say together, on either side."""
+    shares = dict.fromkeys(make_reader().bundle.card.keys[:2], share)
+    own = Plan(rounds((), DARKER, (FLIP,)), how, weights={"others": (1.0, 2.0, 3.0)})
+    first = make_reader(rounds=own)(radiograph).predictions
+    limit = sorted(p.spread for p in first)[1]
+    for aside in (-1e-6, 1e-6):
+        points = {p.finding: float(np.clip(p.probability + aside, 1e-3, 0.999)) for p in first}
+        asked = replace(own, operating_points=points, abstain_above=limit)
+        here = make_reader(rounds=asked)(radiograph)
+        there = make_reader(rounds=asked, prevalence=shares)(radiograph)
+        assert [p.present for p in there.predictions] == [p.present for p in here.predictions]
+        assert [p.abstained for p in there.predictions] == [p.abstained for p in here.predictions]
+        assert [p.spread for p in there.predictions] == [p.spread for p in here.predictions]
+    assert len(here.abstained) == 1
+    odds = here.rounds.probabilities / (1 - here.rounds.probabilities)
+    other = there.rounds.probabilities / (1 - there.rounds.probabilities)
+    assert np.ptp((other / odds)[:, 0]) == pytest.approx(0, abs=1e-6)
+    assert (other != odds).any(axis=0).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"weights": {"pneumona": (1.0,), "others": (1.0,)}}, "weights: .*did you mean pneumonia"),
+        ({"operating_points": {"efusion": 0.3}}, "operating_points: .*did you mean effusion"),
+        ({"operating_points": {"others": 0.3}}, "operating_points: Unknown finding"),
+        ({"operating_points": {"fracture": 0.3}}, "Unknown finding of this bundle 'fracture'"),
+        ({"operating_points": {"effusion": 0.3, "Effusion": 0.3}}, "effusion stands twice"),
+    ],
+)
+def test_findings_that_a_bundle_lacks_are_refused(tiny_bundle, part, message):
+    with pytest.raises(RecipeError, match=message):
+        Reader.of(tiny_bundle, rounds=Plan(rounds(()), **part))
+
+
+def test_findings_may_be_named_by_label(tiny_bundle, tmp_path):
+    own = Plan(rounds(()), operating_points={"Pleural effusion": 0.3})
+    assert dict(Reader.of(tiny_bundle, rounds=own).rounds.operating_points) == {"effusion": 0.3}
+    (tmp_path / "a.toml").write_text(written(own), "utf-8")
+    assert plan(tmp_path / "a.toml") == own
+
+
+def test_points_and_crops_that_cannot_be_are_refused_before_the_first_radiograph(tiny_bundle):
+    edge = Plan(rounds(()), operating_points={"effusion": 1 - 1e-16})
+    with pytest.raises(RecipeError, match="leaves no operating point between 0 and 1"):
+        Reader.of(tiny_bundle, rounds=edge, prevalence={"effusion": 0.999999})
+    crop = Step.of("crop", {"share": 0.3, "across": 0.5, "down": 0.5})
+    with pytest.raises(RecipeError, match="at most 4,096 px a side are made"):
+        Reader.of(tiny_bundle, rounds=Plan(rounds((), (crop,) * 6)))
+
+
+def test_a_round_may_have_more_steps_than_python_calls(make_reader, radiograph):
+    steps = (FLIP,) * 2000
+    plain = make_reader(heatmaps=False)(radiograph).predictions
+    found = make_reader(rounds=Plan(rounds(steps)), heatmaps=False)(radiograph).predictions
+    assert [p.logit for p in found] == [p.logit for p in plain]
 
 
 def test_a_mirrored_round_is_laid_back(make_reader, radiograph):

@@ -14,6 +14,8 @@ from hilum.errors import RecipeError
 Floats = NDArray[np.float64]
 Join = Literal["mean", "vote", "maximum", "trimmed", "weighted"]
 JOINS: tuple[Join, ...] = get_args(Join)
+JOINS_OF_PROBABILITIES: tuple[Join, ...] = ("mean", "trimmed", "weighted")
+"""Those that give a probability; of a vote or a maximum the bundle's calibration does not hold."""
 VOTES_TO_WIN = 0.5
 """Share of rounds that call a finding present from which the vote does."""
 _LEAST = 1e-12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ class Plan:
         rounds: what each round looks at.
         join: how the rounds are put together, see :func:`hilum.reading.rounds.join`.
         trim: for the trimmed mean.
-        weights: by finding, or "others": one a round; for "weighted".
+        weights: by key or label of a finding, or "others": one a round; for "weighted".
         operating_points: by finding: the probability from which the joined reading calls it
             present, at the prevalence of the bundle's training; the bundle's own where it is not
             named. For a vote it is that of one round, and half of the rounds decide.
@@ -153,17 +154,19 @@ def read_plan(path: Path) -> Plan:
         RecipeError: it cannot be read, or is not sound; the message lists all that is wrong.
     """
     try:
-        said = _File.model_validate(tomllib.loads(path.read_text("utf-8")))
+        said = _File.model_validate(tomllib.loads(path.read_text("utf-8-sig")))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no TOML: {error}.") from error
+    except RecursionError as error:
+        raise RecipeError(f"{path} has lists within lists too deep to be read.") from error
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
-            for one in error.errors(include_url=False)
+            for one in error.errors(include_url=False, include_input=False)
         ]
         raise RecipeError(f"{path.name}: " + "; ".join(faults)) from error
+    except ValueError as error:  # no UTF-8, no TOML, or a number of more digits than Python reads
+        raise RecipeError(f"{path} is no TOML: {error}.") from error
     rounds = tuple(
         Round(one.name, tuple(_step(path, one.name, step) for step in one.steps))
         for one in said.rounds
@@ -181,7 +184,7 @@ def read_plan(path: Path) -> Plan:
 def written(plan: Plan) -> str:
     """A plan as TOML: :func:`read_plan` gives it back."""
     own = plan.rounds
-    lines = [f"# {own.about}"] if own.about else []
+    lines = [f"# {' '.join(own.about.split())}"] if own.about else []
     lines += [f"name = {json.dumps(own.name)}"]
     if own.about:
         lines.append(f"about = {json.dumps(own.about, ensure_ascii=False)}")
@@ -193,7 +196,7 @@ def written(plan: Plan) -> str:
     for head, rows in (("weights", plan.weights), ("operating_points", plan.operating_points)):
         if rows:
             lines += ["", f"[{head}]"]
-            lines += [f"{name} = {_number(value)}" for name, value in rows.items()]
+            lines += [f"{_bare(name)} = {_number(value)}" for name, value in rows.items()]
     for one in own.rounds:
         steps = ", ".join(_inline(step) for step in one.steps)
         lines += ["", "[[rounds]]", f"name = {json.dumps(one.name)}", f"steps = [{steps}]"]
@@ -214,6 +217,11 @@ def _step(path: Path, name: str, said: dict[str, Any]) -> Step:
 def _inline(step: Step) -> str:
     told = "".join(f", {name} = {value!r}" for name, value in step.values)
     return f'{{ do = "{step.do}"{told} }}'
+
+
+def _bare(name: str) -> str:
+    """A key of TOML; in quotes where it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _number(value: float | tuple[float, ...]) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.domain import Note, Prediction, Radiograph, Rounds, finding
-from hilum.evaluation.calibration import restate
-from hilum.reading.rounds.joining import VOTES_TO_WIN, Joined, join
+from hilum.reading.rounds.checking import operating_points, restated
+from hilum.reading.rounds.joining import JOINS_OF_PROBABILITIES, VOTES_TO_WIN, Joined, join
 from hilum.reading.rounds.laying import lay_back
 from hilum.reading.seen import Seen, finite, heatmaps
 from hilum.transforms.preprocess import fit, normalise
@@ -34,7 +34,9 @@ def several(reader: Reader, plan: Plan, radiograph: Radiograph) -> Seen | None:
     Returns:
         What they give together; None where the network gave no finite number in some round.
         Features are the mean of the rounds', heatmaps the rounds' maps laid back on the plain
-        picture and added by the weights with which the rounds counted.
+        picture and added by the weights with which the rounds counted. Rounds are joined, and
+        their spread measured, at the prevalence of the bundle's training; what they say together
+        is restated, so that no decision hangs on the prevalence asked for.
     """
     spec = reader.bundle.card.preprocessing
     outs, places = [], []
@@ -45,9 +47,10 @@ def several(reader: Reader, plan: Plan, radiograph: Radiograph) -> Seen | None:
         outs.append(out)
         places.append(place)
     logits = np.stack([out.logits[0] for out in outs])
-    said = [reader.scale.predictions(row) for row in logits]
+    trained = replace(reader.scale, restated={})
+    said = [trained.predictions(row) for row in logits]
     probabilities = np.array([[p.probability for p in row] for row in said])
-    points = operating_points(reader, plan)
+    points = operating_points(plan, reader.scale)
     joined = joined_by(plan, probabilities, reader.bundle.card.keys, points)
     maps = None
     if reader.heatmaps and outs[0].cams is not None:
@@ -55,27 +58,16 @@ def several(reader: Reader, plan: Plan, radiograph: Radiograph) -> Seen | None:
     features = None
     if outs[0].features is not None:
         features = np.stack([out.features[0] for out in outs]).mean(axis=0, dtype=np.float32)
-    predictions = _predictions(said[0], logits, joined, points, plan)
+    together = (logits * joined.weights).sum(axis=0)
+    predictions = _predictions(said[0], together, _told(reader, plan, joined, points), plan)
     names = tuple(one.name for one in plan.rounds.rounds)
     return Seen(
         features=features,
         predictions=predictions,
         heatmaps=() if maps is None else heatmaps(reader.bundle.card, *maps),
         notes=_notes(predictions, plan),
-        rounds=Rounds(plan.rounds.name, plan.join, names, probabilities),
+        rounds=Rounds(plan.rounds.name, plan.join, names, restated(reader.scale, probabilities)),
     )
-
-
-def operating_points(reader: Reader, plan: Plan) -> NDArray[np.float64]:
-    """Operating points of the plan, else of the bundle, at the reader's prevalence."""
-    scale = reader.scale
-    points = np.array(scale.operating_points, np.float64)
-    for at, key in enumerate(reader.bundle.card.keys):
-        own = plan.operating_points.get(key)
-        if own is not None:
-            shift = scale.restated.get(key)
-            points[at] = own if shift is None else restate(own, *shift)
-    return points
 
 
 def joined_by(
@@ -90,7 +82,7 @@ def joined_by(
         plan: how.
         probabilities: [..., rounds, findings].
         keys: of the findings.
-        points: operating points of one look, [findings]; for a vote.
+        points: operating points of one look, [findings], at the same prevalence; for a vote.
     """
     weights = None
     if plan.join == "weighted":
@@ -98,26 +90,36 @@ def joined_by(
     return join(probabilities, plan.join, thresholds=points, trim=plan.trim, weights=weights)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """Probabilities and operating points at the prevalence asked for; spread at training's."""
+
+    probability: NDArray[np.float64]
+    point: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+
+def _told(reader: Reader, plan: Plan, joined: Joined, points: NDArray[np.float64]) -> _Told:
+    if plan.join == "vote":
+        return _Told(joined.probability, np.full(len(points), VOTES_TO_WIN), joined.spread)
+    scale = reader.scale
+    return _Told(restated(scale, joined.probability), restated(scale, points), joined.spread)
+
+
 def _predictions(
-    first: tuple[Prediction, ...],
-    logits: NDArray[np.float32],
-    joined: Joined,
-    points: NDArray[np.float64],
-    plan: Plan,
+    first: tuple[Prediction, ...], together: NDArray[np.float64], told: _Told, plan: Plan
 ) -> tuple[Prediction, ...]:
-    together = (logits * joined.weights).sum(axis=0)
     most = plan.abstain_above
     found = []
     for at, one in enumerate(first):
-        spread = float(joined.spread[at])
-        vote = plan.join == "vote"
+        spread = float(told.spread[at])
         found.append(
             replace(
                 one,
                 logit=float(together[at]),
-                probability=float(joined.probability[at]),
-                operating_point=VOTES_TO_WIN if vote else float(points[at]),
-                calibrated=one.calibrated and plan.join not in ("vote", "maximum"),
+                probability=float(told.probability[at]),
+                operating_point=float(told.point[at]),
+                calibrated=one.calibrated and plan.join in JOINS_OF_PROBABILITIES,
                 spread=spread,
                 abstained=most is not None and spread > most,
             )

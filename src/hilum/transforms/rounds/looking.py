@@ -40,11 +40,16 @@ def look(
 def _made(
     chain: Chain, needed: tuple[Shape, ...], pixels: Grey, spec: Preprocessing, kept: _Kept
 ) -> tuple[Grey, Affine]:
-    key = needed, chain
-    if key not in kept:
-        if chain:
-            grey, place = _made(chain[:-1], needed[:-1], pixels, spec, kept)
-            kept[key] = once(chain[-1], grey, needed[-1], place)
+    at = len(chain)
+    while at and (needed[: at + 1], chain[:at]) not in kept:
+        at -= 1
+    for end in range(at, len(chain) + 1):
+        key = needed[: end + 1], chain[:end]
+        if key in kept:
+            continue
+        if end:
+            grey, place = kept[needed[:end], chain[: end - 1]]
+            kept[key] = once(chain[end - 1], grey, needed[end], place)
         else:
             kept[key] = fit(pixels, spec.model_copy(update={"size": needed[0]}))
-    return kept[key]
+    return kept[needed, chain]

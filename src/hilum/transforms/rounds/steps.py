@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,10 @@ from hilum.domain import Affine
 from hilum.errors import RecipeError
 from hilum.registry import Registry, unknown
 from hilum.transforms.rounds.transform import Grey, Shape, Transform
+
+MOST_PX = 4096
+"""Longest side of the picture that crops may ask for: 64 MiB of grey levels."""
+_LONGEST = 10**15
 
 _HERE = "hilum.transforms.rounds"
 TRANSFORMS = Registry(
@@ -62,10 +67,11 @@ class Step:
                 raise RecipeError(f"{do} needs {one.name}, from {one.least:g} to {one.most:g}.")
             value = given.pop(one.name)
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise RecipeError(f"{do}: {one.name} must be a number, got {value!r}.")
+                raise RecipeError(f"{do}: {one.name} must be a number, got {_short(value)}.")
             if not one.least <= value <= one.most:
                 raise RecipeError(
-                    f"{do}: {one.name} must lie from {one.least:g} to {one.most:g}, got {value:g}."
+                    f"{do}: {one.name} must lie from {one.least:g} to {one.most:g}, got "
+                    f"{_short(value)}."
                 )
             found.append((one.name, float(value)))
         if given:
@@ -88,6 +94,15 @@ class Step:
         return f"{self.do}({told})" if told else self.do
 
 
+def _short(value: object) -> str:
+    """A value as a message shows it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return reprlib.repr(value) if isinstance(value, bool | str) else type(value).__name__
+    if abs(value) > _LONGEST:
+        return f"a number beyond {_LONGEST:g}"
+    return f"{value:g}"
+
+
 Chain = tuple[Step, ...]
 """Steps in order, each on what the one before made; empty for the plain picture."""
 
@@ -98,10 +113,21 @@ def told(chain: Sequence[Step]) -> str:
 
 
 def shapes(chain: Sequence[Step], shape: Shape) -> list[Shape]:
-    """The shapes before each step and after the last, so that the last is ``shape``."""
+    """The shapes before each step and after the last, so that the last is ``shape``.
+
+    Raises:
+        RecipeError: crops one after another need a picture of more than :data:`MOST_PX` a side.
+    """
     needed = [shape]
     for step in reversed(chain):
-        needed.append(step.transform.before(needed[-1], step.params))
+        before = step.transform.before(needed[-1], step.params)
+        if before != needed[-1] and max(before) > MOST_PX:
+            raise RecipeError(
+                f"The crops of a round ask for a picture of {before[0]:,} × {before[1]:,} px or "
+                f"more to give {shape[0]} × {shape[1]} px; at most {MOST_PX:,} px a side are "
+                f"made: take fewer crops one after another, or larger shares."
+            )
+        needed.append(before)
     return needed[::-1]
 
 

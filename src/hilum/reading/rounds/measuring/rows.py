@@ -91,7 +91,8 @@ def rows_of(
         seed: of what is drawn.
 
     Raises:
-        LabelError: the table has no such finding, or too few patients of a kind.
+        LabelError: the table has no such finding, too few patients of a kind, or a split with a
+            patient in both parts.
         RunError: no such folder.
     """
     if finding not in table.findings:
@@ -112,6 +113,13 @@ def rows_of(
     drawn, order = rng.random(len(kinds)), rng.permutation(len(kinds))
     if divided and parts is not None:
         tune = parts[at] == TUNE
+        both = np.intersect1d(patient[tune], patient[~tune])
+        if len(both):
+            raise LabelError(
+                f"The table's column 'split' puts {len(both)} "
+                f"{'patient' if len(both) == 1 else 'patients'} in {TUNE} and in {TEST} at once: "
+                f"divide it by patient, or leave the column out and patients are drawn."
+            )
         how = "as the table's column 'split' divides them"
     else:
         has = np.bincount(patient, targets[at, 0] > 0.5, len(kinds)) > 0
@@ -151,5 +159,5 @@ def _pictures(
     for row in at.tolist():
         path = paths[row]
         if path is not None:
-            found.append(Picture(str(table.images[row]), path))
+            found.append(Picture.of(str(table.images[row]), path))
     return tuple(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from hilum.errors import InvalidCard, MissingExtra
 from hilum.imaging import read
 from hilum.reading.rounds.measuring.evolving import Generation, Genome, evolve
-from hilum.reading.rounds.measuring.judging import judge
+from hilum.reading.rounds.measuring.judging import judge, threshold_of
 from hilum.reading.rounds.measuring.larger import enlarged, side_for
 from hilum.reading.rounds.measuring.numbers import Numbers, of_judged, of_run
 from hilum.reading.rounds.measuring.rows import Rows
@@ -49,7 +50,7 @@ def search(
         stop: asked between pictures.
 
     Returns:
-        All numbers, and the plan that was found.
+        All numbers, and the plan that was found, with its operating point of the tune rows.
 
     Raises:
         Stopped: it was asked to stop.
@@ -81,6 +82,8 @@ def search(
         chains = plan.rounds.chains
         see(eye, rows.pictures, chains, store, workers=options.workers, tell=tell, stop=stop)
     whole = Told(eye, rows, store, finding)
+    point = threshold_of(rows, whole.joined(best.rounds, best.join, 0.5))
+    best = replace(best, operating_points={finding: point})
     plain = whole.look(())
     found = [_side(whole, plan, plain, options) for plan in sides]
     larger, why = _larger(whole, len(best.rounds.rounds), options, plain)
@@ -133,7 +136,7 @@ def _larger(whole: Told, looks: int, options: Options, plain: Floats) -> tuple[N
     except (InvalidCard, MissingExtra) as error:
         return None, str(error)
     path = store.path.with_name(f"{store.path.stem}-{size[0]}x{size[1]}.sqlite")
-    with LookStore(path, f"{eye.bundle.digest} at {size[0]} x {size[1]}") as own:
+    with LookStore(path, big.network) as own:
         see(big, rows.pictures, [()], own, workers=options.workers)
         values = Told(big, rows, own, whole.finding).look(())
     judged = judge(rows, values, plain, samples=options.samples, seed=options.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,12 @@ class Eye:
         graph = Graph.open(bundle, threads=1, runtime=runtime)
         return cls(bundle, graph, Scale.of(bundle.card, {}), runtime)
 
+    @property
+    def network(self) -> str:
+        """What looks, for a :class:`LookStore`: bundle, size of its input, and runtime."""
+        rows, columns = self.bundle.card.preprocessing.size
+        return f"{self.bundle.digest} at {rows} x {columns} by {self.runtime}"
+
     def probabilities(self, logits: NDArray[np.float32], finding: str) -> Floats:
         """Calibrated probabilities of one finding from logits [..., findings]."""
         at = self.bundle.card.keys.index(finding)
@@ -65,10 +72,21 @@ class Picture:
     Attributes:
         name: in the label table.
         path: of its file.
+        digest: SHA-256 of the file; empty where the system refused it.
     """
 
     name: str
     path: Path
+    digest: str
+
+    @classmethod
+    def of(cls, name: str, path: Path) -> Picture:
+        """A picture with the digest of its file."""
+        try:
+            with path.open("rb") as file:
+                return cls(name, path, hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError:
+            return cls(name, path, "")
 
 
 def see(
@@ -95,7 +113,8 @@ def see(
         stop: asked between pictures; True ends with Stopped, and what is done is kept.
 
     Returns:
-        Image → why nothing was seen of it: the code of its intake error, or "not-finite".
+        Image → why nothing was seen of it: the code of its intake error, "not-finite", or
+        "changed", where the file is no longer the one that its digest was taken of.
 
     Raises:
         Stopped: it was asked to stop.
@@ -107,7 +126,7 @@ def see(
         left = {
             name: chain
             for name, chain in zip(keys, chains, strict=True)
-            if picture.name not in seen[name]
+            if picture.digest not in seen[name]
         }
         if left:
             todo.append((picture, list(left.values())))
@@ -121,7 +140,7 @@ def see(
                 unseen[picture.name] = found
             else:
                 rows = zip(wanted, found, strict=True)
-                waiting += [(key(chain), picture.name, row) for chain, row in rows]
+                waiting += [(key(chain), picture.digest, row) for chain, row in rows]
             if done % _KEEP_EVERY == 0:
                 store.add(waiting)
                 waiting = []
@@ -134,6 +153,8 @@ def see(
 
 
 def _shown(eye: Eye, picture: Picture, chains: list[Chain]) -> list[NDArray[np.float32]] | str:
+    if Picture.of(picture.name, picture.path).digest != picture.digest:
+        return "changed"
     try:
         pixels = read(picture.path, name=picture.name, longest_px=LONGEST_PX).pixels
     except IntakeError as error:

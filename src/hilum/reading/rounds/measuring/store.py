@@ -17,7 +17,7 @@ from hilum.transforms.rounds import Chain
 
 Floats = NDArray[np.float32]
 Found = tuple[str, str, Floats]
-"""Key of a chain, name of an image, logits [findings]."""
+"""Key of a chain, digest of a picture's file, logits [findings]."""
 
 
 def key(chain: Chain) -> str:
@@ -26,17 +26,23 @@ def key(chain: Chain) -> str:
 
 
 class LookStore:
-    """Logits by chain and image, in one SQLite file; used by one thread.
+    """Logits by chain and picture, in one SQLite file; used by one thread.
 
     What was found stays when a run is stopped: the next one asks for the rest. A store belongs to
-    one bundle.
+    one network as one runtime runs it; pictures are known by the digest of their bytes, never by
+    name, so a file of the same name with another content is another picture.
     """
 
-    def __init__(self, path: Path, bundle_digest: str) -> None:
+    def __init__(self, path: Path, network: str) -> None:
         """Open a store, or make one.
 
+        Args:
+            path: of the file.
+            network: what looks, as :attr:`hilum.reading.rounds.measuring.seeing.Eye.network`
+                says it.
+
         Raises:
-            RunError: it is no store, belongs to another bundle, or cannot be written.
+            RunError: it is no store, belongs to another network, or cannot be written.
         """
         self.path = path
         try:
@@ -49,15 +55,16 @@ class LookStore:
             self._db.execute("create table if not exists facts (bundle text)")
             row = self._db.execute("select bundle from facts").fetchone()
             if row is None:
-                self._db.execute("insert into facts values (?)", (bundle_digest,))
+                self._db.execute("insert into facts values (?)", (network,))
             self._db.commit()
         except (sqlite3.Error, OSError) as error:
             raise RunError(f"{path} cannot be used to keep what is found: {error}.") from error
-        if row is not None and row[0] != bundle_digest:
+        if row is not None and row[0] != network:
             self._db.close()
             raise RunError(
-                f"{path} holds what another bundle, or another version of this one, said; choose "
-                f"another folder with -o, or delete the file."
+                f"{path} holds what another bundle, another version of this one, or another "
+                f"runtime said, or was made when pictures were known by name alone; choose another "
+                f"folder with -o, or delete the file."
             )
 
     def __enter__(self) -> Self:
@@ -86,15 +93,15 @@ class LookStore:
             raise RunError(f"{self.path} cannot be written: {error}.") from error
 
     def images_with(self, chain: str) -> frozenset[str]:
-        """Images that were seen after a chain."""
+        """Digests of pictures that were seen after a chain."""
         rows = self._db.execute("select image from looks where chain = ?", (chain,))
-        return frozenset(name for (name,) in rows)
+        return frozenset(digest for (digest,) in rows)
 
     def logits(self, chain: str, images: Sequence[str]) -> Floats:
-        """Logits of images after a chain, float32 [images, findings]; all must have been seen.
+        """Logits of pictures, by digest, after a chain: float32 [pictures, findings].
 
         Raises:
-            RunError: some were not.
+            RunError: some were not seen.
         """
         rows = self._db.execute("select image, logits from looks where chain = ?", (chain,))
         held = dict(rows)

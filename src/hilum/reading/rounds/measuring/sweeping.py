@@ -51,8 +51,8 @@ class Told:
 
     def look(self, chain: Chain) -> Floats:
         """Probabilities of one look, [rows]."""
-        names = [picture.name for picture in self.rows.pictures]
-        return self.eye.probabilities(self.store.logits(key(chain), names), self.finding)
+        digests = [picture.digest for picture in self.rows.pictures]
+        return self.eye.probabilities(self.store.logits(key(chain), digests), self.finding)
 
     def rounds(self, own: RoundSet) -> Floats:
         """Probabilities of each round, [rows, rounds]."""
