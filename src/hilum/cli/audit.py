@@ -124,13 +124,14 @@ def audit(
     from hilum.audit import audit as ask
     from hilum.bundles import load
     from hilum.cli.progress import steps
+    from hilum.datasets.label_files import read_label_file, rows_where
     from hilum.datasets.predictions.learnt import not_known
     from hilum.domain.labels import Policy
     from hilum.reading.scoring import Scorer
     from hilum.report.audit import write
     from hilum.report.results_folder import ResultsFolder
 
-    table = _table(labels, columns, where or [])
+    table = rows_where(read_label_file(labels, columns or ""), where or [])
     keys = _keys(finding or [], table)
     scorer = None if bundle is None else Scorer.of(load(bundle))
     if scorer is not None and data is None:
@@ -183,26 +184,6 @@ _WORDS = {
     "align": "Comparing pictures", "look": "Looking at pictures", "earlier": "Earlier version",
     "probe": "Fitting probes", "ask": "Asking",
 }  # fmt: skip
-
-
-def _table(labels: Path, columns: str | None, where: list[str]) -> LabelTable:
-    import numpy as np
-
-    from hilum.datasets.label_files import read_label_file
-
-    table = read_label_file(labels, columns or "")
-    asked: dict[str, list[str]] = {}
-    for text in where:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise LabelError(f"--where is COLUMN=VALUE, got {text!r}.")
-        asked.setdefault(name, []).append(value)
-    for name, values in asked.items():
-        kept = np.flatnonzero(np.isin(table.column(name).astype(str), values))
-        if not len(kept):
-            raise LabelError(f"No row of the table has {name} = {' or '.join(values)}.")
-        table = table.rows(kept)
-    return table
 
 
 def _keys(findings: list[str], table: LabelTable) -> tuple[str, ...]:

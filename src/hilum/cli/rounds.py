@@ -132,6 +132,7 @@ def rounds(
     if data is None or labels is None or not finding:
         raise RunError("A sweep or a search needs DATA, --labels and --finding.")
     from hilum.bundles import load
+    from hilum.datasets.label_files import read_label_file, rows_where
     from hilum.domain import from_label
     from hilum.reading.rounds.measuring.seeing import Eye
     from hilum.reading.rounds.measuring.sweeping import Options
@@ -142,7 +143,7 @@ def rounds(
         raise RunError(
             f"Bundle {eye.bundle} does not read {key}; it reads {', '.join(eye.bundle.card.keys)}."
         )
-    table = _table(labels, columns, where or [])
+    table = rows_where(read_label_file(labels, columns or ""), where or [])
     _warn(eye.bundle.card, table)
     rows = _rows(
         table, data, key, unmentioned=unmentioned, tune_share=tune_share, sample=sample, seed=seed
@@ -200,27 +201,6 @@ def _done(
 
 
 _WORDS = {"look": "Looking", "judge": "Judging", "search": "Generations"}
-
-
-def _table(labels: Path, columns: str | None, where: list[str]) -> LabelTable:
-    import numpy as np
-
-    from hilum.datasets.label_files import read_label_file
-    from hilum.errors import LabelError
-
-    table = read_label_file(labels, columns or "")
-    asked: dict[str, list[str]] = {}
-    for text in where:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise LabelError(f"--where is COLUMN=VALUE, got {text!r}.")
-        asked.setdefault(name, []).append(value)
-    for name, values in asked.items():
-        kept = np.flatnonzero(np.isin(table.column(name).astype(str), values))
-        if not len(kept):
-            raise LabelError(f"No row of the table has {name} = {' or '.join(values)}.")
-        table = table.rows(kept)
-    return table
 
 
 def _warn(card: Any, table: LabelTable) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from hilum.datasets.collections import COLLECTIONS
 from hilum.datasets.column_map import load_map, read_mapped
@@ -39,6 +42,30 @@ def read_label_file(path: Path, columns: str = "") -> LabelTable:
         return read_mapped(folder, column_map)
     name, _, variant = columns.partition(":")
     return read_variant(COLLECTIONS.resolve(name), folder, variant or None)
+
+
+def rows_where(table: LabelTable, where: Sequence[str]) -> LabelTable:
+    """The rows whose columns have given values.
+
+    Args:
+        table: of labels.
+        where: "COLUMN=VALUE" each; values of one column add up.
+
+    Raises:
+        LabelError: one is not of that form, there is no such column, or no row is left.
+    """
+    asked: dict[str, list[str]] = {}
+    for text in where:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise LabelError(f"--where is COLUMN=VALUE, got {text!r}.")
+        asked.setdefault(name, []).append(value)
+    for name, values in asked.items():
+        kept = np.flatnonzero(np.isin(table.column(name).astype(str), values))
+        if not len(kept):
+            raise LabelError(f"No row of the table has {name} = {' or '.join(values)}.")
+        table = table.rows(kept)
+    return table
 
 
 def _saved(path: Path) -> LabelTable:
