@@ -27,8 +27,8 @@ def test_a_bundle_may_draw_and_find_nothing():
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"structures": [], "graph": {}}, "neither findings nor structures"),
-        ({"structures": []}, "neither findings nor structures"),
+        ({"structures": [], "graph": {}}, "no findings, structures or boxes"),
+        ({"structures": []}, "no findings, structures or boxes"),
         ({"graph": {}}, "structures and graph.masks go together"),
         ({"structures": [], "findings": [{"key": "mass"}]}, "structures and graph.masks go"),
         ({"structures": ["lung", "lung"]}, "a structure stands twice"),

@@ -170,6 +170,20 @@ class CardFinding(_Part):
         return self
 
 
+class BoxKind(_Part):
+    """A finding that the graph draws boxes around.
+
+    Attributes:
+        key: in :mod:`hilum.domain.findings`.
+        threshold: the score from which a box is shown.
+        rule: how it was chosen.
+    """
+
+    key: str
+    threshold: Probability = 0.5
+    rule: str = "given"
+
+
 class Graph(_Part):
     """The ONNX graph and its ends.
 
@@ -183,6 +197,9 @@ class Graph(_Part):
         heatmaps: in words, what stands in for class activation maps where there are none.
         masks: name of the output [batch, structures, h, w]: log-odds that a place of the input
             lies in a structure, at the input's size or coarser; None without.
+        boxes: name of the output [batch, most, 6]: left, top, right and bottom in pixels of the
+            input, score in [0, 1], number of the kind of box; overlapping ones are suppressed, the
+            surest come first, and rows of score 0 fill up. None without.
     """
 
     file: str = "model.onnx"
@@ -192,6 +209,7 @@ class Graph(_Part):
     cams: str | None = None
     heatmaps: str = "class activation maps (Zhou et al. 2016, eq. 2)"
     masks: str | None = None
+    boxes: str | None = None
 
 
 class TrainingData(_Part):
@@ -296,6 +314,7 @@ class Card(_Part):
         findings: one an output, in the graph's order; may be empty where there are structures.
         structures: what the graph draws, one a mask in the graph's order ("lung_right"); sides are
             the patient's.
+        boxes: what the graph draws boxes around, in the order of the numbers that it gives.
         preprocessing: how a radiograph becomes the network's input.
         graph: the ONNX graph.
         gate: file with feature statistics (.npz without pickles); None without.
@@ -321,6 +340,7 @@ class Card(_Part):
     network: str = ""
     findings: tuple[CardFinding, ...] = ()
     structures: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...] = ()
+    boxes: tuple[BoxKind, ...] = ()
     preprocessing: Preprocessing
     graph: Graph = Graph()
     gate: str | None = None
@@ -343,8 +363,13 @@ class Card(_Part):
             raise ValueError("a finding stands twice")
         if len(set(self.structures)) != len(self.structures):
             raise ValueError("a structure stands twice")
-        if not self.findings and not self.structures:
-            raise ValueError("neither findings nor structures: the bundle would tell nothing")
+        boxed = [kind.key for kind in self.boxes]
+        if len(set(boxed)) != len(boxed):
+            raise ValueError("a kind of box stands twice")
+        if not (self.findings or self.structures or self.boxes):
+            raise ValueError("no findings, structures or boxes: the bundle would tell nothing")
+        if bool(self.boxes) != bool(self.graph.boxes):
+            raise ValueError("boxes and graph.boxes go together: name both, or neither")
         if bool(self.structures) != bool(self.graph.masks):
             raise ValueError("structures and graph.masks go together: name both, or neither")
         for file in (self.graph.file, self.gate, *self.files):

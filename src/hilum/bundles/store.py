@@ -206,11 +206,12 @@ def with_known_findings(card: Card, *, where: str) -> Card:
         InvalidCard: it holds a key that the vocabulary lacks; the message lists near matches.
     """
     faults: list[str] = []
-    for at, row in enumerate(card.findings):
-        try:
-            finding(row.key)
-        except UnknownName as error:
-            faults.append(f"findings.{at}.key: {error}")
+    for name, rows in (("findings", card.findings), ("boxes", card.boxes)):
+        for at, row in enumerate(rows):
+            try:
+                finding(row.key)
+            except UnknownName as error:
+                faults.append(f"{name}.{at}.key: {error}")
     if faults:
         raise InvalidCard(_listed(where, faults))
     return card

@@ -1,6 +1,7 @@
 """The words that every other room speaks."""
 
 from hilum.domain.findings import CHEST14, Finding, all_findings, finding, from_label
+from hilum.domain.found import FoundBox
 from hilum.domain.geometry import Affine
 from hilum.domain.labels import LabelTable, Policy, Split, State
 from hilum.domain.radiograph import Acquisition, Note, Radiograph, Source, View
@@ -18,6 +19,7 @@ __all__ = [
     "Acquisition",
     "Affine",
     "Finding",
+    "FoundBox",
     "GateVerdict",
     "Heatmap",
     "LabelTable",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.domain.found import FoundBox
 from hilum.domain.geometry import Affine
 from hilum.domain.radiograph import Acquisition, Note, Radiograph, Source
 
@@ -122,6 +123,9 @@ class Reading:
         prevalence: "training", or the prevalence that the probabilities were restated for.
         radiograph: the picture, kept only when asked for.
         rounds: what each reading round said; None where it was read once.
+        boxed: keys of the findings that boxes were looked for; one of them without a box was not
+            found anywhere, any other was not looked for.
+        boxes: what was found, the surest first.
     """
 
     source: Source
@@ -135,6 +139,13 @@ class Reading:
     prevalence: str = "training"
     radiograph: Radiograph | None = None
     rounds: Rounds | None = None
+    boxed: tuple[str, ...] = ()
+    boxes: tuple[FoundBox, ...] = ()
+
+    def __post_init__(self) -> None:
+        stray = sorted({box.finding for box in self.boxes} - set(self.boxed))
+        if stray:
+            raise ValueError(f"boxes of {stray}, which were not looked for")
 
     @property
     def present(self) -> tuple[Prediction, ...]:

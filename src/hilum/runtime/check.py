@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hilum.bundles.card import Card
 from hilum.errors import InvalidCard
-from hilum.runtime.graph import output_names
+from hilum.runtime.graph import BOX, output_names
 from hilum.runtime.onnx import compile_graph
 
 CAM_TOLERANCE = 1e-3
@@ -70,6 +70,10 @@ def _shape_faults(outputs: dict[str, NDArray[np.float32]], card: Card) -> list[s
         shape, drawn = outputs[ends.masks].shape, len(card.structures)
         wanted[ends.masks] = f"[1, {drawn}, h, w] for {drawn} structures"
         good[ends.masks] = len(shape) == 4 and shape[:2] == (1, drawn)
+    if ends.boxes:
+        shape = outputs[ends.boxes].shape
+        wanted[ends.boxes] = f"[1, most, {BOX}]"
+        good[ends.boxes] = len(shape) == 3 and shape[0] == 1 and shape[2] == BOX
     faults: list[str] = []
     for name, value in outputs.items():
         if not good[name]:

@@ -23,6 +23,9 @@ RUNTIMES = Registry(
 """Name → ``compile_graph(model, input, outputs, *, threads) -> run``; ``run`` may be called by
 several threads at once."""
 
+BOX = 6
+"""Numbers of a box: left, top, right, bottom, score, kind."""
+
 Run = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
 
 
@@ -37,12 +40,14 @@ class Outputs:
             logit; None likewise.
         masks: float32 [batch, structures, h, w], log-odds that a place of the input lies in a
             structure; None likewise.
+        boxes: float32 [batch, most, 6], as the card's graph describes them; None likewise.
     """
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32] | None
     cams: NDArray[np.float32] | None
     masks: NDArray[np.float32] | None = None
+    boxes: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +57,7 @@ class Graph:
     Attributes:
         bundle: where it comes from.
         run: takes the input and returns the outputs that the card names, in the order logits,
-            features, cams, masks.
+            features, cams, masks, boxes.
     """
 
     bundle: Bundle
@@ -95,6 +100,7 @@ class Graph:
         features = next(found) if card.graph.features else None
         cams = next(found) if card.graph.cams else None
         masks = next(found) if card.graph.masks else None
+        boxes = next(found) if card.graph.boxes else None
         expected = (len(batch), len(card.findings))
         if logits.shape != expected or (cams is not None and cams.shape[:2] != expected):
             raise InvalidCard(
@@ -108,11 +114,17 @@ class Graph:
                 f"bundle {self.bundle}: the graph gave masks {list(masks.shape)} for {len(batch)} "
                 f"pictures and {drawn[1]} structures; `hilum bundles make` checks this"
             )
-        return Outputs(logits, features, cams, masks)
+        if boxes is not None and (boxes.ndim != 3 or boxes.shape[::2] != (len(batch), BOX)):
+            raise InvalidCard(
+                f"bundle {self.bundle}: the graph gave boxes {list(boxes.shape)} for {len(batch)} "
+                f"pictures, expected {BOX} numbers a box; `hilum bundles make` checks this"
+            )
+        return Outputs(logits, features, cams, masks, boxes)
 
 
 def output_names(card: Card) -> list[str]:
-    """The outputs that a card names: logits where it has findings, features, cams, masks."""
+    """What a card names: logits where it has findings, features, cams, masks, boxes."""
     ends = card.graph
-    named = (ends.logits if card.findings else None, ends.features, ends.cams, ends.masks)
+    logits = ends.logits if card.findings else None
+    named = (logits, ends.features, ends.cams, ends.masks, ends.boxes)
     return [name for name in named if name]
