@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.table import Table
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 SHORT = 3
 """Findings up to which numbers of groups are shown a finding; of more their mean alone."""
+
+
+MEAN = "mean"
+
+ELSEWHERE = "Elsewhere: nothing was learnt from where these come from"
 
 
 def print_card(bundle: Bundle) -> None:
@@ -47,13 +53,14 @@ def print_card(bundle: Bundle) -> None:
         console.print(_findings(card))
     here = [row for row in card.results if not row.elsewhere and not row.group]
     away = [row for row in card.results if row.elsewhere and not row.group]
-    if here:
-        console.print(_results("Measured", here))
-    if away:
-        console.print(_results("Elsewhere: nothing was learnt from where these come from", away))
+    for title, rows in (("Measured", here), (ELSEWHERE, away)):
+        for table in _results(title, rows):
+            console.print(table)
     groups = [row for row in card.results if row.group]
-    if groups:
-        console.print(_groups(card, groups))
+    many = len(card.findings) > SHORT
+    title = "Groups, the mean of all findings (each finding with --json)" if many else "Groups"
+    for table in _results(title, [row for row in groups if row.is_mean or not many]):
+        console.print(table)
     for asked_of, lines in groupby(card.verdicts, lambda row: row.asked_of):
         console.print(_verdicts(asked_of, list(lines)))
 
@@ -89,27 +96,42 @@ def _findings(card: Card) -> Table:
     return table
 
 
-def _results(title: str, rows: Sequence[Result]) -> Table:
+def _results(title: str, rows: Sequence[Result]) -> list[Table]:
+    """One table a split, findings or groups down and metrics across; then what is of no finding."""
     from rich.markup import escape
 
-    table = _table(title, ("metric", "finding", "split", "value", "interval"))
-    for row in rows:
-        table.add_row(escape(row.metric), _whose(row), escape(row.split), *_number(row))
-    return table
+    tables: list[Table] = []
+    of_findings = [row for row in rows if row.finding or row.is_mean]
+    for split in dict.fromkeys(row.split for row in of_findings):
+        here = [row for row in of_findings if row.split == split]
+        metrics = list(dict.fromkeys(row.metric for row in here))
+        cells = {(*_place(row), row.metric): _in_a_cell(row) for row in here}
+        levels = ", ".join(f"{level:.0%}" for level in sorted({row.level for row in here}))
+        first = ("group", "finding") if here[0].group else ("finding",)
+        headings = (*first, *map(escape, metrics))
+        table = _table(f"{title}: {split} ({levels} intervals)", headings)
+        for place in _without_mean_of_one(dict.fromkeys(map(_place, here))):
+            numbers = (cells.get((*place, metric), "–") for metric in metrics)
+            table.add_row(*map(escape, place[-len(first) :]), *numbers)
+        tables.append(table)
+    others = [row for row in rows if not (row.finding or row.is_mean)]
+    if others:
+        table = _table(title, ("metric", "split", "value", "interval"))
+        for row in others:
+            table.add_row(escape(row.metric), escape(row.split), *_number(row))
+        tables.append(table)
+    return tables
 
 
-def _groups(card: Card, rows: Sequence[Result]) -> Table:
-    from rich.markup import escape
+def _place(row: Result) -> tuple[str, str]:
+    return row.group, _name(row.finding)
 
-    many = len(card.findings) > SHORT
-    title = "Groups: the mean of all findings; each finding with --json" if many else "Groups"
-    table = _table(title, ("group", "metric", "finding", "split", "value", "interval"))
-    for row in rows:
-        if many and not row.is_mean:
-            continue
-        cells = (escape(row.group), escape(row.metric), _whose(row), escape(row.split))
-        table.add_row(*cells, *_number(row))
-    return table
+
+def _without_mean_of_one(places: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Groups and findings; the mean is left out where it is one finding's own number."""
+    kept = list(places)
+    count = Counter(group for group, _ in kept)
+    return [(group, name) for group, name in kept if name != MEAN or count[group] != 2]
 
 
 def _verdicts(asked_of: str, rows: Sequence[Verdict]) -> Table:
@@ -127,8 +149,17 @@ def _verdicts(asked_of: str, rows: Sequence[Verdict]) -> Table:
     return table
 
 
-def _whose(row: Result) -> str:
-    return row.finding or ("mean" if row.is_mean else "–")
+def _name(key: str | None) -> str:
+    from hilum.domain import finding
+
+    return MEAN if key is None else finding(key).name
+
+
+def _in_a_cell(row: Result) -> str:
+    if row.value is None:
+        return "undefined"
+    ends = row.low is not None and row.high is not None
+    return f"{row.value:.3f}" + (f" ({row.low:.3f}–{row.high:.3f})" if ends else "")
 
 
 def _number(row: Result) -> tuple[str, str]:
