@@ -143,6 +143,12 @@ class PackError(HilumError):
     code = "pack"
 
 
+class BoxError(HilumError, ValueError):
+    """Boxes that cannot be: without area, with a score out of range, in unlike numbers."""
+
+    code = "boxes"
+
+
 class EvaluationError(HilumError, ValueError):
     """References and scores that cannot be compared."""
 

@@ -46,6 +46,13 @@ def test_boxes_are_placed_by_name(tmp_path):
         placed_boxes(lost, table)
 
 
+def test_a_model_may_find_nothing(tmp_path):
+    boxes = read_predicted_boxes(written(tmp_path, "image,finding,score,x,y,w,h\n"))
+    assert (len(boxes.images), boxes.xywh.shape) == (0, (0, 4))
+    table = LabelTable(["a.png"], ("mass",), np.zeros((1, 1), np.uint8), ["1"])
+    assert len(placed_boxes(boxes, table)[0]) == 0
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -303,11 +303,11 @@ def test_a_bug_on_one_file_becomes_a_row(folder, tiny_bundle, tmp_path, monkeypa
 
     real, calls, patient = module.prepare, [], "^".join(("DOE", "JANE"))
 
-    def broken(pixels, spec):
+    def broken(pixels, *rest):
         calls.append(pixels.shape)
         if len(calls) == 2:
             raise ZeroDivisionError(patient)
-        return real(pixels, spec)
+        return real(pixels, *rest)
 
     monkeypatch.setattr(module, "prepare", broken)
     arguments = ("-o", tmp_path / "out", "--bundle", tiny_bundle.location, "--workers", 1)

@@ -24,16 +24,19 @@ def test_the_parts_of_a_training_recipe_go_together(name):
     torch = pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
     from hilum.models.backbones import build_backbone, freeze
     from hilum.models.weights import backbone_of
+    from hilum.training.detection.judged import OF_BOXES
     from hilum.training.metrics import Best
     from hilum.training.segmentation.overlap import METRICS as OF_MASKS
     from hilum.transforms.augmentation import size_after
 
     recipe = load_recipe(recipes.locate(name))
-    for task in recipe.task:
+    for task in (one for one in recipe.task if one is not recipe.detection):
         loss = task.loss or recipe.loss or plain_loss(task.kind)
         check_loss(loss, task.kind, len(task.findings or recipe.findings))
-    findings = recipe.structures or recipe.findings or ("pneumonia",)
-    assert Best.of(recipe.fit.best, findings, OF_MASKS if recipe.structures else ())
+    boxed = recipe.detection.boxes if recipe.detection else ()
+    findings = recipe.structures or (*recipe.findings, *boxed) or ("pneumonia",)
+    metrics = OF_MASKS if recipe.structures else OF_BOXES if boxed else ()
+    assert Best.of(recipe.fit.best, findings, metrics)
     assert size_after(recipe.augmentation.build(), recipe.input.size) == recipe.input.size
     if recipe.sampling.name == "proportional":
         assert set(recipe.sampling.shares) <= {*findings, "no_finding"}

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
@@ -13,10 +14,11 @@ import numpy as np
 import pytest
 
 from hilum.bundles.cascades import Cascade
-from hilum.domain import Note, Radiograph, Refusal, Source
-from hilum.errors import RunError
+from hilum.domain import FoundBox, Note, Radiograph, Refusal, Source
+from hilum.errors import CascadeError, RunError
 from hilum.phantoms import draw_chest
 from hilum.reading import CascadeReader
+from hilum.reading.cascade.outcome import joined
 from hilum.report.folder import OutputFolder
 from tests.report.test_browser import drive
 
@@ -234,6 +236,47 @@ def test_heatmaps_are_of_what_was_told(out):
         "normal.png.covid_19.jpg",
         "refused-second.png.covid_19.jpg",
     ]
+
+
+def test_boxes_of_every_stage_come_together_and_the_later_speaks(bundles, pixels, tmp_path):
+    own = reader(bundles, "negative", "findings", name="boxed")
+    item = own(Radiograph(pixels, Source("a.png", "png", pixels.shape)))
+    first = (FoundBox("nodule", 0.9, (1, 2, 30, 40), "detector"),
+             FoundBox("effusion", 0.2, (5, 5, 9, 9), "detector"))  # fmt: skip
+    last = (FoundBox("nodule", 0.4, (50, 60, 20, 20), "heatmap"),)
+    found = {"covid": (("nodule", "effusion"), first), "findings": (("nodule",), last)}
+    steps = [
+        replace(s, reading=replace(s.reading, boxed=found[s.stage][0], boxes=found[s.stage][1]))
+        for s in item.steps
+    ]
+    both = joined(steps, name="boxed 1.0.0", digest="ab" * 32)
+    assert both.boxed_by == {"nodule": "findings", "effusion": "covid"}
+    assert both.reading.boxed == ("nodule", "effusion")
+    assert both.reading.boxes == (last[0], first[1])
+    out = tmp_path / "out"
+    with OutputFolder.open(out, bundle=own, boxes=True) as run:
+        run.add(run.draw(both))
+        run.finish()
+    document = json.loads((out / "readings.json").read_text("utf-8"))
+    schema = json.loads((files("hilum.report") / "schema/readings.schema.json").read_text("utf-8"))
+    jsonschema.validate(document, schema)
+    (record,) = document["readings"]
+    assert [(b["finding"], b["stage"]) for b in record["boxes"]] == [
+        ("nodule", "findings"), ("effusion", "covid")
+    ]  # fmt: skip
+    assert [row[1:3] for row in table(out / "boxes.csv")[1:]] == [
+        ["nodule", "0.4"], ["effusion", "0.2"]
+    ]  # fmt: skip
+    assert [row[1:3] for row in table(out / "stages" / "covid" / "boxes.csv")[1:]] == [
+        ["nodule", "0.9"], ["effusion", "0.2"]
+    ]  # fmt: skip
+
+
+def test_a_chain_that_draws_no_boxes_says_so(bundles):
+    stages = [{"name": "covid", "bundle": str(bundles["negative"].location)}]
+    cascade = Cascade(name="mine", version="1.0.0", summary="For tests.", stages=stages)
+    with pytest.raises(CascadeError, match="no bundle of mine draws boxes"):
+        CascadeReader.of(cascade, boxes=True)
 
 
 def test_the_page_shows_the_chain_and_every_card(out):

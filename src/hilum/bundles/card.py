@@ -31,6 +31,12 @@ class Preprocessing(_Part):
         mean: subtracted after that.
         std: divided by after that.
         channels: 1, or 3 for a network that wants the grey repeated.
+        crop: "lungs" shows the lungs alone, found by the bundle that ``crop_by`` names, before
+            anything else is done; a picture whose lungs are not found is shown whole.
+        crop_margin: what is left around the lungs on every side, as a share of the longer side of
+            the box around both.
+        crop_by: SHA-256 of the card of the bundle that finds them; a recipe leaves it to the
+            training.
     """
 
     size: tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]
@@ -39,9 +45,19 @@ class Preprocessing(_Part):
     mean: tuple[float, ...] = (0.0,)
     std: tuple[Annotated[float, Field(gt=0)], ...] = (1.0,)
     channels: Literal[1, 3] = 1
+    crop: Literal["", "lungs"] = ""
+    crop_margin: Annotated[float, Field(ge=0.0, le=1.0)] = 0.05
+    crop_by: Sha256 | None = None
+
+    @property
+    def of_crop(self) -> Preprocessing:
+        """The same for pictures that are cut already."""
+        return self.model_copy(update={"crop": "", "crop_by": None})
 
     @model_validator(mode="after")
     def _channels_agree(self) -> Preprocessing:
+        if self.crop_by and not self.crop:
+            raise ValueError("crop_by names what finds the lungs, and nothing is cropped to them")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.channels):
                 raise ValueError(f"{name} needs 1 or {self.channels} values")
@@ -184,6 +200,52 @@ class BoxKind(_Part):
     rule: str = "given"
 
 
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class HeatmapBox(_Part):
+    """Where boxes of one finding lie, before a heatmap is looked at.
+
+    Attributes:
+        key: one of the card's findings.
+        likely: boxes that readers drew on other radiographs: left, top, right, bottom, as shares
+            of what the network is shown.
+    """
+
+    key: str
+    likely: Annotated[tuple[tuple[Share, Share, Share, Share], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _have_area(self) -> HeatmapBox:
+        for left, top, right, bottom in self.likely:
+            if not (left < right and top < bottom):
+                raise ValueError(f"{self.key}: {(left, top, right, bottom)} has no area")
+        return self
+
+
+class HeatmapBoxes(_Part):
+    """How heatmaps become boxes, where the graph learnt from labels of images alone.
+
+    A likely box weighs exp(trust · contrast), its contrast being how far the heatmap's mean in it
+    lies above the mean of the whole heatmap, in standard deviations of the heatmap. The box that
+    is drawn is the likely one with the greatest expected overlap (IoU) with all as they weigh.
+
+    Attributes:
+        findings: those that boxes are drawn for.
+        trust: how far the heatmap is believed; 0 draws the same box on every picture.
+        rule: in words: where likely boxes and trust were learnt.
+    """
+
+    findings: Annotated[tuple[HeatmapBox, ...], Field(min_length=1)]
+    trust: Annotated[float, Field(ge=0.0)]
+    rule: str = "given"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The findings that boxes are drawn for."""
+        return tuple(one.key for one in self.findings)
+
+
 class Graph(_Part):
     """The ONNX graph and its ends.
 
@@ -315,6 +377,7 @@ class Card(_Part):
         structures: what the graph draws, one a mask in the graph's order ("lung_right"); sides are
             the patient's.
         boxes: what the graph draws boxes around, in the order of the numbers that it gives.
+        heatmap_boxes: how heatmaps become boxes; None where they do not.
         preprocessing: how a radiograph becomes the network's input.
         graph: the ONNX graph.
         gate: file with feature statistics (.npz without pickles); None without.
@@ -341,6 +404,7 @@ class Card(_Part):
     findings: tuple[CardFinding, ...] = ()
     structures: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], ...] = ()
     boxes: tuple[BoxKind, ...] = ()
+    heatmap_boxes: HeatmapBoxes | None = None
     preprocessing: Preprocessing
     graph: Graph = Graph()
     gate: str | None = None
@@ -370,6 +434,14 @@ class Card(_Part):
             raise ValueError("no findings, structures or boxes: the bundle would tell nothing")
         if bool(self.boxes) != bool(self.graph.boxes):
             raise ValueError("boxes and graph.boxes go together: name both, or neither")
+        if self.preprocessing.crop and not self.preprocessing.crop_by:
+            raise ValueError("preprocessing.crop_by: name the bundle that finds the lungs")
+        if self.heatmap_boxes:
+            drawn = self.heatmap_boxes.keys
+            if len(set(drawn)) != len(drawn) or not set(drawn) <= set(keys):
+                raise ValueError(f"heatmap_boxes {drawn}: each must be one of the findings, once")
+            if not self.graph.cams:
+                raise ValueError("heatmap_boxes need graph.cams")
         if bool(self.structures) != bool(self.graph.masks):
             raise ValueError("structures and graph.masks go together: name both, or neither")
         for file in (self.graph.file, self.gate, *self.files):

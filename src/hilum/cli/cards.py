@@ -49,6 +49,11 @@ def print_card(bundle: Bundle) -> None:
     console.print(f"Digest of the card: {bundle.digest}")
     if card.structures:
         console.print(f"Draws: {', '.join(card.structures)}")
+    if card.heatmap_boxes:
+        console.print(
+            f"Boxes from heatmaps: {', '.join(card.heatmap_boxes.keys)} "
+            f"({escape(card.heatmap_boxes.rule)})"
+        )
     if card.findings:
         console.print(_findings(card))
     here = [row for row in card.results if not row.elsewhere and not row.group]
@@ -67,7 +72,8 @@ def print_card(bundle: Bundle) -> None:
 
 def _input(card: Card) -> str:
     spec = card.preprocessing
-    return f"{spec.size[0]} × {spec.size[1]} px, {spec.fit}, {spec.channels} channel(s)"
+    cut = f", cropped to the {spec.crop} first" if spec.crop else ""
+    return f"{spec.size[0]} × {spec.size[1]} px, {spec.fit}, {spec.channels} channel(s){cut}"
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:

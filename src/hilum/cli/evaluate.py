@@ -13,8 +13,6 @@ import typer
 from hilum.errors import LabelError, MissingExtra, RunError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hilum.datasets.predicted_boxes import BoxFile
     from hilum.datasets.predictions import Asked, Predictions
     from hilum.domain import LabelTable
@@ -29,6 +27,8 @@ WORDS = {
     "findings": "Measuring findings",
     "groups": "Comparing groups",
     "comparison": "Comparing with baselines",
+    "heatmaps": "Looking at heatmaps",
+    "sheets": "Drawing sheets",
 }
 
 
@@ -37,7 +37,8 @@ def evaluate(
         Path | None,
         typer.Argument(
             help="Predictions: a CSV or Parquet file with a column of images and one a finding; "
-            "the folder of `hilum read`; the folder of a run of `hilum train` (out of fold).",
+            "the folder of `hilum read`; the folder of a run of `hilum train` (out of fold); or a "
+            "submission with Id and PredictionString, scored as the SIIM challenge does.",
             show_default=False,
         ),
     ] = None,
@@ -166,6 +167,14 @@ def evaluate(
             "PREDICTIONS an image's score is that of its surest box."
         ),
     ] = None,
+    sheets: Annotated[
+        bool,
+        typer.Option(
+            "--sheets",
+            help="With --bundle: draw a sheet a finding, with its best and worst heatmaps beside "
+            "readers' boxes, and what was decided rightly and wrongly.",
+        ),
+    ] = False,
     samples: Annotated[int, typer.Option(min=1, help="Bootstrap draws of patients.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     workers: Annotated[
@@ -183,14 +192,29 @@ def evaluate(
     from rich.console import Console
 
     from hilum.cli.progress import steps
-    from hilum.datasets.predicted_boxes import read_predicted_boxes
+    from hilum.datasets.looked_at import boxes_on
     from hilum.datasets.predictions import check, match
     from hilum.datasets.predictions.localised import highest
     from hilum.evaluation.appraisal import appraise
+    from hilum.reading.predict import judge
     from hilum.report.evaluation import summary, write
+    from hilum.report.evaluation.sheets import Looker, make_sheets
     from hilum.report.results_folder import ResultsFolder
 
+    if predictions is not None and _submission(
+        predictions, labels, columns, out, draws=(samples, seed), said={
+            "--bundle": bundle, "--test": test, "--tune": tune, "--tune-on": tune_on,
+            "--compare": compare, "--within": within, "--subgroups": subgroups, "--point": point,
+            "--prevalence": prevalence, "--finding": finding, "--survival": survival,
+            "--boxes": boxes, "--sheets": sheets, "--logits": logits, "--scores": scores,
+        },
+    ):  # fmt: skip
+        return
     _check_sources(predictions, bundle, data, boxes)
+    if sheets and bundle is None:
+        raise LabelError(
+            "--sheets asks a bundle for heatmaps: give --bundle NAME and --data FOLDER with it."
+        )
     _check_extra()
     renamed, only = _findings(finding or [])
     asked = _asked(
@@ -211,12 +235,19 @@ def evaluate(
             None if path is None else _read(path, _scale(logits, scores), image_column, renamed)
             for path in (tune_on, compare)
         ]
-        drawn = None if boxes is None else read_predicted_boxes(boxes)
+        drawn, on, unseen = (None, table, ()) if boxes is None else boxes_on(table, boxes)
         if given is None and bundle is None and drawn is not None:
-            given = highest(drawn, table)
+            given = highest(drawn, on)
         if given is None:
             with ResultsFolder.open(out, "evaluation") as folder:
-                given = _judge(str(bundle), table, data, asked=asked, workers=workers, tell=tell)
+                given = judge(
+                    str(bundle),
+                    table,
+                    Path(data or ""),
+                    parts=(asked.test, asked.tune) if asked.test else (),
+                    workers=workers or _processors(),
+                    tell=lambda done, total: tell("reading", done, total),
+                )
                 _keep(given, folder)
                 folder.finish()  # reading takes longest: it is kept, whatever comes
         with ResultsFolder.open(out, "evaluation") as folder:
@@ -232,7 +263,11 @@ def evaluate(
             )
             found = appraise(matched, options, days=asked.survival[0], tell=tell)
             if drawn is not None:
-                found = _with_boxes(found, table, drawn, test)
+                found = _with_boxes(found, on, drawn, part=test, unseen=unseen)
+            if sheets and bundle is not None and data is not None:
+                many = workers or _processors()
+                looker = Looker.of(bundle, table, data, drawn=drawn, workers=many)
+                make_sheets(matched, looker, folder, tell=tell)
             page = write(found, folder)
     Console().print(summary(found, page))
     if bundle is not None and given.refused:
@@ -241,6 +276,44 @@ def evaluate(
             f"status 1."
         )
         raise typer.Exit(1)
+
+
+def _submission(
+    path: Path,
+    labels: Path | None,
+    columns: str,
+    out: Path,
+    *,
+    said: dict[str, object],
+    draws: tuple[int, int],
+) -> bool:
+    """Score Id and PredictionString as the SIIM challenge does; False where it is another file."""
+    from rich.console import Console
+
+    from hilum.datasets.submission import is_submission, score_submission
+    from hilum.report.evaluation.submission import score_summary, write_score
+    from hilum.report.results_folder import ResultsFolder
+
+    if not is_submission(path):
+        return False
+    given = [name for name, value in said.items() if value]
+    if given:
+        raise LabelError(
+            f"{path.name} is a submission of prediction strings, which is scored as the challenge "
+            f"does: leave out {', '.join(given)}."
+        )
+    if labels is None:
+        raise LabelError(
+            "What is right? Give the labels with --labels, and --columns siim-covid19 where they "
+            "are the collection's own tables."
+        )
+    found = score_submission(path, labels, columns, samples=draws[0], seed=draws[1])
+    with ResultsFolder.open(out, "evaluation") as folder:
+        write_score(found, folder)
+        folder.finish()
+    Console().print(score_summary(found))
+    typer.echo(f"Numbers: {out / 'score.csv'}, {out / 'score.json'}")
+    return True
 
 
 def _check_sources(
@@ -305,45 +378,15 @@ def _labels(
     return table, Input("labels", path.name, digest, words)
 
 
-def _judge(
-    bundle: str,
-    table: LabelTable,
-    data: Path | None,
-    *,
-    asked: Asked,
-    workers: int | None,
-    tell: Callable[[str, int, int], None],
-) -> Predictions:
-    """Read the labelled images of the parts that are asked for."""
-    import numpy as np
-
-    from hilum.reading import Reader
-    from hilum.reading.predict import predict
-
-    assert data is not None
-    if asked.test and "split" in table.columns:
-        wanted = {asked.test, asked.tune} - {""}
-        rows = np.flatnonzero(np.isin(table.columns["split"].astype(str), list(wanted)))
-        table = table.rows(rows) if len(rows) else table
-    reader = Reader.of(bundle, threads=1, heatmaps=False)
-    if not set(reader.bundle.card.keys) & set(table.findings):
-        raise LabelError(f"{reader.bundle} reads none of the findings that the labels tell of.")
-    return predict(
-        reader,
-        table,
-        data,
-        workers=min(workers or _processors(), len(table)),
-        tell=lambda done, total: tell("reading", done, total),
-    )
-
-
-def _with_boxes(found: Appraisal, table: LabelTable, drawn: BoxFile, test: str) -> Appraisal:
+def _with_boxes(
+    found: Appraisal, table: LabelTable, drawn: BoxFile, *, part: str, unseen: tuple[str, ...]
+) -> Appraisal:
     from hilum.datasets.predictions.localised import localise
 
     measured, notes = localise(
-        table, drawn, part=test, samples=found.samples, level=found.level, seed=found.seed
+        table, drawn, part=part, samples=found.samples, level=found.level, seed=found.seed
     )
-    return replace(found, localisation=measured, notes=(*found.notes, *notes))
+    return replace(found, localisation=measured, notes=(*found.notes, *notes, *unseen))
 
 
 def _keep(given: Predictions, folder: ResultsFolder) -> None:

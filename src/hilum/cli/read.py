@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hilum.imaging import FileList, FoundFile
     from hilum.reading import CascadeReader, Reader
     from hilum.reading.rounds import Plan
+    from hilum.report.folder import Boxed
     from hilum.report.record import Drawn
 
 INTERRUPTED = 130
@@ -35,6 +36,9 @@ BYTES_PER_IMAGE = 250_000
 Previews of 20 real radiographs of 512 px took 29 kB on average; of 768 px they take about twice
 that, and so does each overlay.
 """
+BYTES_PER_BOXES = 750_000
+"""For a picture with boxes, a PNG: of 20 real radiographs of 512 px 215 kB on average, of 768 px
+about twice that."""
 BYTES_ALWAYS = 20_000_000
 
 
@@ -113,6 +117,14 @@ def read(
             "network's time on many processors (needs hilum\\[openvino])."
         ),
     ] = "onnxruntime",
+    boxes: Annotated[
+        bool,
+        typer.Option(
+            "--boxes",
+            help="Draw boxes around what is found, and say in which zone of the lungs they lie; "
+            "boxes.csv holds them. For bundles that draw boxes.",
+        ),
+    ] = False,
     no_heatmaps: Annotated[bool, typer.Option("--no-heatmaps", help="Draw no heatmaps.")] = False,
     rounds: Annotated[
         str | None,
@@ -172,6 +184,7 @@ def read(
         mend=mend,
         runtime=runtime,
         rounds=plan,
+        boxes=boxes,
     )
     with OutputFolder.open(
         out,
@@ -180,10 +193,11 @@ def read(
         intake=" ".join(
             ["--mend"] * mend + ["--reduced"] * reduced + ([said_of(plan)] if plan else [])
         ),
+        boxes=boxes,
         resume=resume,
     ) as folder:
         todo = folder.left(files)
-        _check_disk(out, len(todo))
+        _check_disk(out, len(todo), boxes=boxes)
         tally, begun = _Tally(), time.monotonic()
         guard = _Guard(out / "failures.log", folder.draw, debug=_debug(context))
         complete = False
@@ -199,7 +213,10 @@ def read(
             typer.echo("Stopping: writing what is finished …", err=True)
         page = folder.finish(complete=complete, passed_over=passed_over)
         refused, in_part = folder.refused(), folder.in_part()
+        found_boxes = folder.boxes() if boxes else None
     _say(tally, done=len(files) - len(todo), seconds=time.monotonic() - begun)
+    if found_boxes is not None:
+        _say_boxes(found_boxes)
     if passed_over:
         typer.echo(
             f"{passed_over} {_files(passed_over)} passed over (not DICOM, PNG, JPEG or TIFF by "
@@ -320,8 +337,9 @@ def _prevalences(given: list[str]) -> dict[str, float]:
     return shares
 
 
-def _check_disk(out: Path, files: int) -> None:
-    needed, free = BYTES_ALWAYS + files * BYTES_PER_IMAGE, shutil.disk_usage(out).free
+def _check_disk(out: Path, files: int, *, boxes: bool) -> None:
+    each = BYTES_PER_IMAGE + BYTES_PER_BOXES * boxes
+    needed, free = BYTES_ALWAYS + files * each, shutil.disk_usage(out).free
     if free < needed:
         raise RunError(
             f"{files} results need about {needed / 1e6:,.0f} MB, and {out} has {free / 1e6:,.0f} "
@@ -385,6 +403,20 @@ def _say(tally: _Tally, *, done: int, seconds: float) -> None:
         )
     else:
         typer.echo(f"Nothing left to read: {before}." if before else "Nothing was read.")
+
+
+def _say_boxes(found: Boxed) -> None:
+    from hilum.domain import finding
+
+    if not found.images:
+        typer.echo("Boxes: none.")
+        return
+    kinds = ", ".join(f"{finding(key).name} {n:,}" for key, n in found.kinds.most_common())
+    outside = f"; {found.outside:,} mostly outside the lungs" if found.outside else ""
+    typer.echo(
+        f"Boxes: {found.kinds.total():,} on {found.images:,} of {found.looked:,} radiographs "
+        f"({kinds}){outside}."
+    )
 
 
 def _say_failed(reader: Reader | CascadeReader) -> None:

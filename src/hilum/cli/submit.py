@@ -9,6 +9,8 @@ import typer
 
 from hilum.errors import LabelError
 
+BOXES = "boxes.csv"
+
 
 def submit(
     predictions: Annotated[
@@ -53,7 +55,10 @@ def submit(
     ] = None,
     boxes: Annotated[
         Path | None,
-        typer.Option(help="CSV of predicted boxes, for templates with PredictionString."),
+        typer.Option(
+            help="CSV of predicted boxes, for templates with PredictionString.  [default: "
+            "boxes.csv in the folder of `hilum read --boxes`]"
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
@@ -92,6 +97,9 @@ def submit(
     sample = read_template(template)
     if predictions.is_dir():
         given = read_predictions(predictions)
+        if boxes is None and sample.kind == "strings" and (predictions / BOXES).is_file():
+            boxes = predictions / BOXES
+            typer.echo(f"Boxes: {boxes}")
     else:
         given = read_predictions(
             predictions,

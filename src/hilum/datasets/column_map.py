@@ -28,10 +28,10 @@ from hilum.datasets.columns import (
 from hilum.datasets.dates import is_spelling, told_dates
 from hilum.datasets.kinds import with_kinds
 from hilum.datasets.persons import persons
+from hilum.datasets.reference_boxes import reference_boxes
 from hilum.datasets.source import read_columns
 from hilum.datasets.table import with_boxes
 from hilum.domain import LabelTable, State, all_findings, from_label
-from hilum.domain.boxes import Boxes
 from hilum.domain.findings import known_finding
 from hilum.domain.labels import COLUMNS, RESERVED
 from hilum.domain.text import Text, coded, first_few, text
@@ -379,4 +379,7 @@ def _boxed(
     except (ValueError, UnknownName) as error:
         raise LabelError(f"{path.name}: {error}.") from error
     looked = np.full(len(table), box_columns.looked == "all")
-    return with_boxes(table, Boxes(at, text(keys), np.column_stack(corners), looked))
+    drawn = reference_boxes(
+        path.name, table.images, at, keys, np.column_stack(corners), annotated=looked
+    )
+    return with_boxes(table, drawn)

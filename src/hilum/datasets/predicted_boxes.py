@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.predictions.names import rows_of
-from hilum.datasets.source import read_columns
+from hilum.datasets.reference_boxes import check_pixels
+from hilum.datasets.source import read_header, read_pieces, stacked
 from hilum.domain import LabelTable, from_label
 from hilum.domain.text import Text, coded, first_few, text
 from hilum.errors import LabelError, UnknownName
@@ -55,11 +56,16 @@ def read_predicted_boxes(path: Path, *, finding: str = "") -> BoxFile:
             and four of the box: x, y, w, h (or width and height) or x_min, y_min, x_max, y_max.
         finding: key of all boxes, where the file has no such column.
 
+    Returns:
+        The boxes; none of a file that holds its header alone.
+
     Raises:
         LabelError: a column is missing, a cell is no number, a finding is unknown, or a box has
             no area.
     """
-    cells = read_columns(path)
+    names = read_header(path)
+    pieces = stacked(read_pieces(path))
+    cells = {name: pieces.get(name, text([])) for name in names}  # a model may find nothing
     folded = {name.strip().casefold(): name for name in cells}
     image = _column(path, folded, _IMAGE, "image")
     score = _column(path, folded, _SCORE, "score")
@@ -74,11 +80,7 @@ def read_predicted_boxes(path: Path, *, finding: str = "") -> BoxFile:
     if len(flat):
         rows = first_few((flat + 2).tolist(), quoted=False)
         raise LabelError(f"{path.name}: {len(flat):,} boxes have no area: rows {rows}.")
-    if len(xywh) and bool((xywh[:, :2] + xywh[:, 2:] <= 1).all()):
-        raise LabelError(
-            f"{path.name}: all boxes end within the first pixel, as shares of the image's width "
-            f"and height do; multiply them by width and height in pixels of the image file."
-        )
+    check_pixels(path.name, xywh)
     keys = text([finding] * len(xywh)) if not named else _keys(path, cells[named])
     return BoxFile(
         path.name,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.datasets.columns import STATES, one_row_an_image, stated, tidy
+from hilum.datasets.reference_boxes import reference_boxes
 from hilum.datasets.source import read_pieces, stacked
 from hilum.domain import LabelTable, State
 from hilum.domain.boxes import Boxes
@@ -67,7 +68,7 @@ def load(path: Path) -> LabelTable:
         return table
     if len(table) != len(cells["image"]):
         raise LabelError(f"{path.name}: images with boxes stand twice.")
-    return with_boxes(table, _parse_boxes(path, cells["boxes"]))
+    return with_boxes(table, _parse_boxes(path, cells["boxes"], table.images))
 
 
 def _check_spelling(path: Path, cells: Mapping[str, NDArray[Any]]) -> None:
@@ -107,7 +108,8 @@ def with_boxes(table: LabelTable, boxes: Boxes) -> LabelTable:
                 for row in [boxes.row[at]]
             ]
             raise LabelError(
-                f"{len(worst)} boxes reach outside their image: {first_few(worst, quoted=False)}."
+                f"{len(worst)} boxes reach outside their image: {first_few(worst, quoted=False)}. "
+                f"Are they in pixels of the size that the table tells of?"
             )
     return replace(table, boxes=boxes)
 
@@ -196,7 +198,7 @@ def _boxes_as_text(boxes: Boxes, rows: range) -> Text:
     return text(cells)
 
 
-def _parse_boxes(path: Path, cells: Text) -> Boxes:
+def _parse_boxes(path: Path, cells: Text, images: Text) -> Boxes:
     rows, findings, corners, odd = [], [], [], []
     for row in np.flatnonzero((cells != "") & (cells != "none")).tolist():
         for written in str(cells[row]).split(";"):
@@ -216,8 +218,7 @@ def _parse_boxes(path: Path, cells: Text) -> Boxes:
             f"{path.name}: {len(odd)} boxes cannot be read: {first_few(odd)}; wanted are finding, "
             f"left, top, width, height."
         )
-    return Boxes(np.array(rows, np.int64), text(findings),
-                 np.array(corners, np.float64).reshape(-1, 4), cells != "")  # fmt: skip
+    return reference_boxes(path.name, images, rows, findings, corners, annotated=cells != "")
 
 
 def _arrow() -> tuple[Any, Any]:

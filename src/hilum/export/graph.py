@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import onnx
@@ -101,6 +102,7 @@ def module_to_onnx(
     source: str,
     outputs: list[str],
     exact: bool = False,
+    operators: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
 ) -> bytes:
     """Write any module with one input, ``image`` [batch, 1, rows, columns], as an ONNX graph.
 
@@ -110,6 +112,7 @@ def module_to_onnx(
         source: name of the input in the graph.
         outputs: names of what the module returns, in its order.
         exact: take weights as they are; those that half precision would change stay in single.
+        operators: how operators of its own become ones of ONNX, as functions of onnxscript.
 
     Returns:
         The serialised graph.
@@ -119,7 +122,7 @@ def module_to_onnx(
     """
     if not exact:
         _check_rounded(module)
-    model = _exported(module.eval(), size, source, outputs)
+    model = _exported(module.eval(), size, source, outputs, operators)
     _store_in_half(model)
     del model.metadata_props[:]
     for node in model.graph.node:
@@ -169,7 +172,11 @@ def parity(
 
 
 def _exported(
-    module: nn.Module, size: tuple[int, int], source: str, outputs: list[str]
+    module: nn.Module,
+    size: tuple[int, int],
+    source: str,
+    outputs: list[str],
+    operators: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
 ) -> onnx.ModelProto:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -182,6 +189,7 @@ def _exported(
                 input_names=[source],
                 output_names=outputs,
                 dynamic_shapes={"image": {0: torch.export.Dim("batch")}},
+                custom_translation_table=dict(operators or {}),
                 dynamo=True,
                 optimize=False,  # it would fold normalisation into weights that are rounded already
                 verbose=False,

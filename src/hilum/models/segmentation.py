@@ -88,28 +88,24 @@ class Segmenter(nn.Module):
         self.head.start(torch.from_numpy(np.log(share / (1 - share))))
 
 
-class Pyramid(nn.Module):
-    """Maps of several sizes → one map a structure, of the size of the finest.
+class Merging(nn.Module):
+    """Maps of several sizes → one map of the size of the finest.
 
     Args:
         channels: of the maps, the finest first.
-        structures: number of maps that come out.
-        width: channels within.
+        width: channels of the map that comes out, a multiple of 8.
     """
 
-    def __init__(self, channels: Sequence[int], structures: int, width: int) -> None:
+    def __init__(self, channels: Sequence[int], width: int) -> None:
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(n, width, 1) for n in channels)
         self.context = nn.ModuleList(
-            _separable(width, dilation=step) for step in (1, 2, 4)
+            separable(width, dilation=step) for step in (1, 2, 4)
         )  # the coarsest map sees the whole picture
-        self.smooth = nn.ModuleList(_separable(width) for _ in channels)
-        self.last = nn.Conv2d(width, structures, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.constant_(cast("Tensor", self.last.bias), -1.0)  # mostly background
+        self.smooth = nn.ModuleList(separable(width) for _ in channels)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
-        """Logits [B, structures, h, w] of maps [B, channels, h, w], the finest first."""
+        """[B, width, h, w] of maps [B, channels, h, w], the finest first."""
         down = self.lateral[-1](maps[-1])
         for block in self.context:
             down = down + block(down)
@@ -120,7 +116,27 @@ class Pyramid(nn.Module):
                 down, size=maps[at].shape[2:], mode="bilinear", align_corners=False
             )
             down = self.smooth[at](larger + self.lateral[at](maps[at]))
-        return self.last(down)
+        return down
+
+
+class Pyramid(Merging):
+    """Maps of several sizes → one map a structure, of the size of the finest.
+
+    Args:
+        channels: of the maps, the finest first.
+        structures: number of maps that come out.
+        width: channels within.
+    """
+
+    def __init__(self, channels: Sequence[int], structures: int, width: int) -> None:
+        super().__init__(channels, width)
+        self.last = nn.Conv2d(width, structures, 1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.constant_(cast("Tensor", self.last.bias), -1.0)  # mostly background
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        """Logits [B, structures, h, w] of maps [B, channels, h, w], the finest first."""
+        return self.last(super().forward(maps))
 
     @torch.no_grad()
     def start(self, bias: Tensor) -> None:
@@ -169,7 +185,8 @@ def _high(output: object) -> int:
     return int(output.shape[2]) if isinstance(output, Tensor) else 0
 
 
-def _separable(width: int, *, dilation: int = 1) -> nn.Sequential:
+def separable(width: int, *, dilation: int = 1) -> nn.Sequential:
+    """A depthwise 3 × 3 and a 1 × 1 convolution, group normalisation, ReLU."""
     return nn.Sequential(
         nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation, groups=width, bias=False),
         nn.Conv2d(width, width, 1, bias=False),

@@ -15,6 +15,7 @@ from hilum.errors import RecipeError, RunError
 from hilum.models import outputs
 from hilum.models.backbones import Backbone, freeze, layers
 from hilum.models.classifier import Classifier, Forward
+from hilum.models.detection import Detector
 from hilum.models.heads import build_head
 from hilum.models.network import Network
 from hilum.models.segmentation import Segmenter
@@ -272,7 +273,7 @@ class Among(nn.Module):
 Classifying = Network | SeveralViews
 """What a run asks for findings."""
 
-AnyNetwork = Classifying | Segmenter
+AnyNetwork = Classifying | Segmenter | Detector
 """What a run trains."""
 
 
@@ -303,7 +304,13 @@ def layers_of(network: AnyNetwork) -> list[tuple[str, list[nn.Parameter]]]:
 
 
 def head_of(network: AnyNetwork) -> list[nn.Parameter]:
-    """Parameters of the head, with what stands in for views that are missing."""
+    """Parameters of the head, with what stands in for views that are missing.
+
+    Of a detector all that is not its backbone.
+    """
+    if isinstance(network, Detector):
+        named = network.named_parameters()
+        return [value for name, value in named if not name.startswith("backbone.")]
     parameters = list(network.head.parameters())
     if isinstance(network, SeveralViews) and network.join == "concatenate":
         parameters.append(network.missing)

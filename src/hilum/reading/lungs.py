@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle, load
-from hilum.domain import Affine, Note, Radiograph, Refusal
+from hilum.domain import Affine, GateVerdict, Note, Radiograph, Refusal
 from hilum.errors import BundleError, IntakeError
 from hilum.imaging import FoundFile
 from hilum.imaging import read as read_file
@@ -141,6 +141,8 @@ class LungReader:
                 f"bundle {loaded} draws {draws}, not {' and '.join(STRUCTURES)}; the one that "
                 f"comes with the package is named lungs"
             )
+        if loaded.card.preprocessing.crop:
+            raise BundleError(f"bundle {loaded} finds lungs only after a crop to the lungs.")
         graph = Graph.open(loaded, threads=threads, runtime=runtime)
         return cls(loaded, Gate.of(loaded), graph)
 
@@ -161,14 +163,20 @@ class LungReader:
             return Refusal(called, "intake", (Note(error.code, str(error)),))
         return self(radiograph)
 
-    def __call__(self, radiograph: Radiograph) -> LungFields | Refusal:
+    def __call__(
+        self, radiograph: Radiograph, looked: GateVerdict | None = None
+    ) -> LungFields | Refusal:
         """Find the lungs on one radiograph.
+
+        Args:
+            radiograph: the picture.
+            looked: what :meth:`hilum.reading.Gate.look` said of it, where it was asked already.
 
         Returns:
             The masks, plausible or not; or a refusal, when header or picture show that this is no
             frontal chest radiograph.
         """
-        verdict = self.gate.look(radiograph)
+        verdict = self.gate.look(radiograph) if looked is None else looked
         if not verdict.accepted:
             return self._refusal(radiograph, verdict.reasons)
         spec = self.bundle.card.preprocessing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from hilum.datasets.files import find_images
 from hilum.datasets.predictions import Predictions, doubt
 from hilum.domain import LabelTable, Reading, Refusal
 from hilum.domain.text import first_few, text
-from hilum.errors import RunError
+from hilum.errors import LabelError, RunError
 from hilum.imaging import FoundFile
 from hilum.reading.many import read_many
 from hilum.reading.reader import Reader
@@ -79,6 +79,40 @@ def predict(
         sha256=reader.bundle.digest,
         warnings=tuple(doubt(doubted)),
     )
+
+
+def judge(
+    bundle: str,
+    table: LabelTable,
+    folder: Path,
+    *,
+    parts: Sequence[str] = (),
+    workers: int = 1,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Predictions:
+    """Read the labelled images of some parts with a bundle.
+
+    Args:
+        bundle: name, folder or file.
+        table: of labels.
+        folder: that the images lie in.
+        parts: of the table's split; all rows where there are none, or the table has no split.
+        workers: radiographs at a time, at most.
+        tell: told how many are read, and of how many.
+
+    Raises:
+        BundleError: the bundle cannot be loaded.
+        LabelError: it reads none of the findings that the labels tell of.
+        RunError: as :func:`predict`.
+    """
+    wanted = [part for part in parts if part]
+    if wanted and "split" in table.columns:
+        rows = np.flatnonzero(np.isin(table.columns["split"].astype(str), wanted))
+        table = table.rows(rows) if len(rows) else table
+    reader = Reader.of(bundle, threads=1, heatmaps=False)
+    if not set(reader.bundle.card.keys) & set(table.findings):
+        raise LabelError(f"{reader.bundle} reads none of the findings that the labels tell of.")
+    return predict(reader, table, folder, workers=min(workers, len(table)), tell=tell)
 
 
 def _kept(result: Reading | Refusal) -> _Said:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.bundles import Bundle, load
-from hilum.domain import (
-    GateVerdict,
-    Note,
-    Radiograph,
-    Reading,
-    Refusal,
-)
+from hilum.domain import FoundBox, GateVerdict, Note, Radiograph, Reading, Refusal
 from hilum.errors import BundleError, IntakeError
 from hilum.imaging import FoundFile, check_reduced
 from hilum.imaging import read as read_file
+from hilum.reading.boxes.finding import boxed
+from hilum.reading.boxes.placing import placed
+from hilum.reading.cropping import lungs_for, part_of, said
 from hilum.reading.gate import Gate
+from hilum.reading.lungs import LungFields, LungReader
 from hilum.reading.rounds import Plan, several
 from hilum.reading.rounds import plan as plan_of
 from hilum.reading.rounds.checking import fitted
@@ -47,6 +45,8 @@ class Reader:
     reduced: bool = False
     mend: bool = False
     rounds: Plan | None = None
+    boxes: bool = False
+    lungs: LungReader | None = None
 
     @classmethod
     def of(  # noqa: PLR0913  (each is a choice of its own)
@@ -61,6 +61,7 @@ class Reader:
         mend: bool = False,
         runtime: str = "onnxruntime",
         rounds: Plan | RoundSet | str | Path | None = None,
+        boxes: bool = False,
     ) -> Reader:
         """Make a reader.
 
@@ -78,9 +79,11 @@ class Reader:
             runtime: what runs the graph; see :data:`hilum.runtime.RUNTIMES`.
             rounds: look several times and put it together: a name in
                 :data:`hilum.transforms.rounds.SETS`, a TOML file, a set or a plan.
+            boxes: whether readings say where findings lie, with the zones of the lungs.
 
         Raises:
-            BundleError: the bundle cannot be loaded, or has no findings.
+            BundleError: the bundle cannot be loaded, or has no findings; boxes are asked for, and
+                it draws none; or it looks at lungs that another bundle finds than is here.
             RecipeError: no such rounds; weights that lack a finding of the bundle; weights or
                 operating points of one that it lacks; or crops that need too large a picture.
             UnknownName: no such runtime, or a prevalence for a finding that the bundle lacks.
@@ -90,11 +93,8 @@ class Reader:
         if reduced:
             check_reduced(LONGEST_PX)
         loaded = bundle if isinstance(bundle, Bundle) else load(bundle)
-        if not loaded.card.findings:
-            raise BundleError(
-                f"bundle {loaded} has no findings to read: it draws "
-                f"{', '.join(loaded.card.structures)}; use `hilum lungs`, or name another bundle"
-            )
+        _check(loaded, boxes=boxes)
+        needs_lungs = boxes or loaded.card.preprocessing.crop
         scale = Scale.of(loaded.card, prevalence or {})
         plan = None if rounds is None else fitted(plan_of(rounds), scale)
         return cls(
@@ -107,6 +107,8 @@ class Reader:
             reduced=reduced,
             mend=mend,
             rounds=plan,
+            boxes=boxes,
+            lungs=lungs_for(loaded, threads=threads, runtime=runtime) if needs_lungs else None,
         )
 
     @property
@@ -175,8 +177,13 @@ class Reader:
         verdict = self.gate.look(radiograph) if looked is None else looked
         if not verdict.accepted:
             return self.refusal(radiograph, verdict)
-        plan = self.rounds
-        seen = once(self, radiograph) if plan is None else several(self, plan, radiograph)
+        spec, plan = self.bundle.card.preprocessing, self.rounds
+        lungs = self.lungs(radiograph, verdict) if self.lungs is not None and spec.crop else None
+        part, cropped = (None, ()) if lungs is None else part_of(radiograph, lungs, spec)
+        if plan is None:
+            seen = once(self, radiograph, part)
+        else:
+            seen = several(self, plan, radiograph, part)
         if seen is None:
             note = Note("not-finite", "The network gave no finite number for this picture.")
             verdict = GateVerdict((note,), verdict.flags, limit=verdict.limit)
@@ -184,6 +191,7 @@ class Reader:
         verdict = self.gate.judge(verdict, seen.features)
         if not verdict.accepted:
             return self.refusal(radiograph, verdict)
+        boxes, unplaced = self._placed(seen.boxes, radiograph, verdict, lungs)
         return Reading(
             source=radiograph.source,
             acquisition=radiograph.acquisition,
@@ -192,11 +200,29 @@ class Reader:
             predictions=seen.predictions,
             gate=verdict,
             heatmaps=seen.heatmaps,
-            notes=(*radiograph.notes, *verdict.flags, *seen.notes),
+            notes=(*radiograph.notes, *verdict.flags, *cropped, *seen.notes, *unplaced),
             prevalence=self.scale.prevalence,
             radiograph=radiograph if self.keep_radiograph else None,
             rounds=seen.rounds,
+            boxed=boxed(self.bundle.card) if self.boxes else (),
+            boxes=boxes,
         )
+
+    def _placed(
+        self,
+        boxes: tuple[FoundBox, ...],
+        radiograph: Radiograph,
+        looked: GateVerdict,
+        lungs: LungFields | Refusal | None,
+    ) -> tuple[tuple[FoundBox, ...], tuple[Note, ...]]:
+        """Boxes with their zones, and a note where those cannot be told."""
+        if not boxes or self.lungs is None:
+            return boxes, ()
+        fields = self.lungs(radiograph, looked) if lungs is None else lungs
+        if isinstance(fields, LungFields) and fields.plausible:
+            return placed(boxes, radiograph, fields), ()
+        why = f"The lungs were not found, so boxes have no zones. {said(fields)}"
+        return placed(boxes, radiograph, None), (Note("no-zones", why.strip()),)
 
     def refusal(self, radiograph: Radiograph, verdict: GateVerdict) -> Refusal:
         """The refusal of a picture that the gate does not accept."""
@@ -207,4 +233,29 @@ class Reader:
             acquisition=radiograph.acquisition,
             gate=verdict,
             radiograph=radiograph if self.keep_radiograph else None,
+        )
+
+
+def _check(bundle: Bundle, *, boxes: bool) -> None:
+    """See that a bundle reads what is asked.
+
+    Raises:
+        BundleError: it does not.
+    """
+    card = bundle.card
+    if not card.findings and not card.boxes:
+        raise BundleError(
+            f"bundle {bundle} has no findings to read: it draws "
+            f"{', '.join(card.structures)}; use `hilum lungs`, or name another bundle"
+        )
+    if boxes and not boxed(card):
+        raise BundleError(
+            f"bundle {bundle} draws no boxes: its card names none that its network learnt, nor how "
+            f"heatmaps become boxes; read without boxes, or name another bundle"
+        )
+    if not boxes and not card.findings:
+        drawn = ", ".join(kind.key for kind in card.boxes)
+        raise BundleError(
+            f"bundle {bundle} draws boxes alone ({drawn}); read with boxes (--boxes), or name "
+            f"another bundle"
         )

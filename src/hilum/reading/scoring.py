@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.bundles import Bundle
-from hilum.domain import Radiograph, Refusal
+from hilum.domain import Radiograph, Refusal, Source
+from hilum.reading.cropping import lungs_for, part_of
 from hilum.reading.lungs import LungReader
 from hilum.reading.scale import Scale
 from hilum.runtime import Graph
@@ -26,11 +27,13 @@ class Scorer:
         bundle: what it scores with.
         graph: of the bundle.
         scale: from logits to probabilities.
+        lungs: what finds the lungs, for a bundle that looks at them alone; None for others.
     """
 
     bundle: Bundle
     graph: Graph
     scale: Scale
+    lungs: LungReader | None = None
 
     @classmethod
     def of(cls, bundle: Bundle, *, threads: int = 1) -> Scorer:
@@ -38,9 +41,12 @@ class Scorer:
 
         Raises:
             InvalidCard: the graph cannot be loaded, or lacks what the card names.
+            BundleError: the bundle looks at lungs that another bundle finds than is here.
         """
         graph = Graph.open(bundle, threads=threads)
-        return cls(bundle, graph, Scale.of(bundle.card, {}))
+        crops = bool(bundle.card.preprocessing.crop)
+        lungs = lungs_for(bundle, threads=threads) if crops else None
+        return cls(bundle, graph, Scale.of(bundle.card, {}), lungs)
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -56,7 +62,11 @@ class Scorer:
         Args:
             pixels: grey levels in [0, 1], [rows, columns].
         """
-        batch, _ = prepare(pixels, self.bundle.card.preprocessing)
+        spec, part = self.bundle.card.preprocessing, None
+        if self.lungs is not None:
+            shown = Radiograph(pixels, Source("", "png", pixels.shape))
+            part, _ = part_of(shown, self.lungs(shown), spec)
+        batch, _ = prepare(pixels, spec, part)
         out = self.graph(batch[None])
         told = [p.probability for p in self.scale.predictions(out.logits[0])]
         return np.array(told, np.float32), None if out.features is None else out.features[0]

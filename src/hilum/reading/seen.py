@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.domain import Affine, Heatmap, Note, Prediction, Radiograph, Rounds
-from hilum.transforms.preprocess import prepare
+from hilum.domain import Affine, FoundBox, Heatmap, Note, Prediction, Radiograph, Rounds
+from hilum.reading.boxes.finding import found
+from hilum.transforms.preprocess import Part, prepare
 
 if TYPE_CHECKING:
     from hilum.bundles import Card
@@ -25,6 +26,7 @@ class Seen:
         features: float32 [width], for the gate; None where the graph has none.
         predictions: one a finding.
         heatmaps: one a finding, where they are wanted and the graph has maps.
+        boxes: where they are wanted; not yet placed.
         notes: what the reading should tell of how it was looked at.
         rounds: what each round said; None where it was looked at once.
     """
@@ -34,26 +36,39 @@ class Seen:
     heatmaps: tuple[Heatmap, ...]
     notes: tuple[Note, ...] = ()
     rounds: Rounds | None = None
+    boxes: tuple[FoundBox, ...] = ()
 
 
-def once(reader: Reader, radiograph: Radiograph) -> Seen | None:
-    """Look at a radiograph once; None where the network gave no finite number."""
+def once(reader: Reader, radiograph: Radiograph, part: Part | None = None) -> Seen | None:
+    """Look at a radiograph once; None where the network gave no finite number.
+
+    Args:
+        reader: what looks.
+        radiograph: at what.
+        part: what is shown of it, where the bundle crops.
+    """
     card = reader.bundle.card
-    pixels, to_radiograph = prepare(radiograph.pixels, card.preprocessing)
+    pixels, to_radiograph = prepare(radiograph.pixels, card.preprocessing, part)
     out = reader.graph(pixels[None])
     if not finite(out):
         return None
-    maps = out.cams[0] if reader.heatmaps and out.cams is not None else None
+    predictions = reader.scale.predictions(out.logits[0])
+    maps = () if out.cams is None else heatmaps(card, out.cams[0], to_radiograph)
+    boxes: tuple[FoundBox, ...] = ()
+    if reader.boxes:
+        looks = [] if out.boxes is None else [(out.boxes[0], to_radiograph)]
+        boxes = found(card, looks, maps, predictions, radiograph)
     return Seen(
         features=None if out.features is None else out.features[0],
-        predictions=reader.scale.predictions(out.logits[0]),
-        heatmaps=() if maps is None else heatmaps(card, maps, to_radiograph),
+        predictions=predictions,
+        heatmaps=maps if reader.heatmaps else (),
+        boxes=boxes,
     )
 
 
 def finite(out: Outputs) -> bool:
-    """Whether logits, features and maps are numbers."""
-    ends = (out.logits, out.features, out.cams)
+    """Whether logits, features, maps and boxes are numbers."""
+    ends = (out.logits, out.features, out.cams, out.boxes)
     return all(np.isfinite(end).all() for end in ends if end is not None)
 
 

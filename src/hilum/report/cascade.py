@@ -9,10 +9,18 @@ from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal
 from hilum.reading.cascade import Step
 from hilum.report.journal import Journal
 from hilum.report.names import cell
-from hilum.report.record import gate_record, notes_record, prediction_record, rounds_record
+from hilum.report.record import (
+    boxes_record,
+    gate_record,
+    notes_record,
+    prediction_record,
+    rounds_record,
+)
 from hilum.report.rows import (
+    BOX_COLUMNS,
     ROUND_COLUMNS,
     Row,
+    box_rows,
     finding_row,
     labels,
     reasons_cells,
@@ -57,13 +65,17 @@ def cascade_facts(reader: CascadeReader) -> dict[str, Any]:
 
 
 def with_stages(record: dict[str, Any], item: CascadeReading | CascadeRefusal) -> dict[str, Any]:
-    """The entry of an image with what became of each stage; predictions name their stage."""
+    """The entry of an image with what became of each stage; all that is told names its stage."""
     stages = {"stages": [_stage(step) for step in item.steps]}
     if isinstance(item, CascadeRefusal):
         return record | stages
     told = item.told_by
     named = [{**p, "stage": told[p["finding"]]} for p in record["predictions"]]
-    return record | {"predictions": named} | stages
+    found = {}
+    if "boxes" in record:
+        by = item.boxed_by
+        found = {"boxes": [{**box, "stage": by[box["finding"]]} for box in record["boxes"]]}
+    return record | {"predictions": named} | found | stages
 
 
 def _stage(step: Step) -> dict[str, Any]:
@@ -77,6 +89,7 @@ def _stage(step: Step) -> dict[str, Any]:
         "reasons": notes_record(refusal.reasons) if refusal else [],
         "predictions": [prediction_record(p) for p in reading.predictions] if reading else [],
         **({"rounds": rounds_record(reading.rounds)} if reading and reading.rounds else {}),
+        **(boxes_record(reading) if reading else {}),
     }
 
 
@@ -91,12 +104,12 @@ def untold(record: Mapping[str, Any], cascade: Mapping[str, Any]) -> Iterator[Ro
             yield cell(record["image"]), key, "", point, became[stage], sure, stage
 
 
-def stage_tables(journal: Journal, stage: str) -> dict[str, Iterator[Row]]:
+def stage_tables(journal: Journal, stage: str, *, boxes: bool = False) -> dict[str, Iterator[Row]]:
     """The tables of one stage, by file name.
 
     An image stands in one of three: ``readings.csv``, ``refused.csv`` (where no decision was made,
     too), ``not_asked.csv``. What header or picture speak against is refused by every stage.
-    ``rounds.csv`` is there where the run reads in rounds.
+    ``rounds.csv`` is there where the run reads in rounds, ``boxes.csv`` where it looks for boxes.
     """
     tables = {
         "readings.csv": _readings(journal, stage),
@@ -107,6 +120,8 @@ def stage_tables(journal: Journal, stage: str) -> dict[str, Iterator[Row]]:
     first = next(journal.entries("reading"), None)
     if first is not None and any("rounds" in step for step in first["record"].get("stages", ())):
         tables["rounds.csv"] = _rounds(journal, stage)
+    if boxes:
+        tables["boxes.csv"] = _boxes(journal, stage)
     return tables
 
 
@@ -139,6 +154,12 @@ def _rounds(journal: Journal, stage: str) -> Iterator[Row]:
     yield ROUND_COLUMNS
     for image, step in _steps(journal, stage, "read"):
         yield from round_rows(image, step)
+
+
+def _boxes(journal: Journal, stage: str) -> Iterator[Row]:
+    yield BOX_COLUMNS
+    for image, step in _steps(journal, stage, "read"):
+        yield from box_rows(image, step)
 
 
 def _refused(journal: Journal, stage: str) -> Iterator[Row]:

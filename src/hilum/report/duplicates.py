@@ -30,8 +30,9 @@ def settled(drawn: Drawn, first: tuple[str, str] | None) -> Drawn:
 
     Returns:
         The image as it was, when it is the first or was refused already. A copy has the note
-        "duplicate". One with other pixels is refused ("uid-reused"), without its heatmaps: one of
-        the two is not what its header says, and nobody can tell whose findings it would be.
+        "duplicate". One with other pixels is refused ("uid-reused"), without its heatmaps and
+        boxes: one of the two is not what its header says, and nobody can tell whose findings it
+        would be.
     """
     if first is None or first[1] == drawn.name or drawn.kind == "refusal":
         return drawn
@@ -56,4 +57,4 @@ def settled(drawn: Drawn, first: tuple[str, str] | None) -> Drawn:
         "acquisition": drawn.record["acquisition"],
         "preview": drawn.record["preview"],
     }
-    return replace(drawn, kind="refusal", record=record, grids=(), identity=None)
+    return replace(drawn, kind="refusal", record=record, grids=(), places=(), identity=None)

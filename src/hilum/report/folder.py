@@ -10,7 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self, TextIO
@@ -22,7 +22,7 @@ from hilum.errors import RunError
 from hilum.imaging import FoundFile
 from hilum.lock import hold
 from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal
-from hilum.report import pictures, tables
+from hilum.report import boxes, pictures, tables
 from hilum.report.cascade import cascade_facts, stage_tables, with_stages
 from hilum.report.duplicates import identity, settled
 from hilum.report.journal import Journal
@@ -46,6 +46,23 @@ class BundleLike(Protocol):
     def digest(self) -> str:
         """SHA-256 of the card."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Boxed:
+    """Boxes of a run, counted.
+
+    Attributes:
+        kinds: finding → boxes.
+        images: on which there is one.
+        looked: images on which boxes were looked for.
+        outside: boxes that lie mostly outside the lungs.
+    """
+
+    kinds: Counter[str]
+    images: int
+    looked: int
+    outside: int
 
 
 class OutputFolder:
@@ -82,13 +99,14 @@ class OutputFolder:
         self._release()
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913  (each is a choice of its own)
         cls,
         out: Path,
         *,
         bundle: BundleLike | CascadeReader,
         prevalence: str = "training",
         intake: str = "",
+        boxes: bool = False,
         resume: bool = False,
         title: str | None = None,
         banner: str | None = None,
@@ -101,6 +119,7 @@ class OutputFolder:
                 began with.
             prevalence: ``Reading.prevalence`` of this run; may not change either.
             intake: how files are read in this run, such as "--mend"; may not change either.
+            boxes: whether readings of this run hold boxes; may not change either.
             resume: go on where an earlier run stopped.
             title: heading of the page; "Chest radiograph readings" when None.
             banner: a line that the page shows before everything else, such as "These pictures
@@ -108,8 +127,8 @@ class OutputFolder:
 
         Raises:
             RunError: the folder holds other files, earlier results without ``resume``, or results
-                of another bundle, prevalence or intake; another run writes into it; or it cannot be
-                written.
+                of another bundle, prevalence or intake, or with boxes where these have none;
+                another run writes into it; or it cannot be written.
         """
         cards, what = _what_reads(bundle)
         facts = {
@@ -118,6 +137,7 @@ class OutputFolder:
             "hilum": hilum.__version__,
             "prevalence": prevalence,
             "intake": intake,
+            "boxes": boxes,
             "title": title,
             "banner": banner,
             "started": _now(),
@@ -178,11 +198,22 @@ class OutputFolder:
         why = (left_out(entry["record"]) for entry in self._journal.entries("reading"))
         return Counter(code.split()[0] for _, code, _ in filter(None, why))
 
+    def boxes(self) -> Boxed:
+        """Boxes of this and earlier runs, counted."""
+        kinds, images, looked, outside = Counter[str](), 0, 0, 0
+        for entry in self._journal.entries("reading"):
+            found = entry["record"].get("boxes", ())
+            kinds.update(box["finding"] for box in found)
+            images += bool(found)
+            looked += "boxed" in entry["record"]
+            outside += sum(boxes.is_outside(b["finding"], b["in_lungs"]) for b in found)
+        return Boxed(kinds, images=images, looked=looked, outside=outside)
+
     def _has_pictures(self, record: dict[str, Any]) -> bool:
         # Journal lines are forced to the disk, pictures are not: a power cut may take the last.
-        for name in (record["preview"], *record.get("heatmaps", {}).values()):
-            path = self.path / name if name else None
-            if path and not (path.is_file() and path.stat().st_size):
+        for name in _pictures_of(record):
+            path = self.path / name
+            if not (path.is_file() and path.stat().st_size):
                 return False
         return True
 
@@ -211,17 +242,24 @@ class OutputFolder:
         stem = file_stem(item.source.name)
         grey = pictures.preview(item.radiograph)
         preview = self._picture(f"previews/{stem}.jpg", grey)
+        places = boxes.on_picture(item.boxes, item.radiograph)
         heatmaps: dict[str, str] = {}
         for prediction in pictures.shown_findings(item):
             heatmap = item.heatmap(prediction.finding)
             if heatmap is not None:
-                heatmaps[prediction.finding] = self._picture(
-                    f"heatmaps/{stem}.{prediction.finding}.jpg",
-                    pictures.overlay(grey, shape, heatmap, prediction),
+                key = prediction.finding
+                lit = pictures.overlay(grey, shape, heatmap, prediction)
+                heatmaps[key] = self._picture(
+                    f"heatmaps/{stem}.{key}.jpg", boxes.with_boxes(lit, item.boxes, places, of=key)
                 )
-        record = reading_record(item, preview=preview, heatmaps=heatmaps)
+        overlay = None
+        if item.boxes:
+            overlay = f"boxes/{stem}.png"
+            self._file(overlay, boxes.png(boxes.with_boxes(grey, item.boxes, places)))
+        record = reading_record(item, preview=preview, heatmaps=heatmaps, overlay=overlay)
         grids = tuple(pictures.grids(item.heatmaps, shape))
-        return Drawn("reading", item.source.name, record, grids, identity=identity(item.source))
+        known = identity(item.source)
+        return Drawn("reading", item.source.name, record, grids, places, identity=known)
 
     def _draw_refusal(self, item: Refusal) -> Drawn:
         preview, known = None, None
@@ -249,8 +287,9 @@ class OutputFolder:
         entered = settled(drawn, self._journal.first(drawn.identity))
         self._journal.append(entered)
         if entered.kind != drawn.kind:
-            for name in drawn.record["heatmaps"].values():
-                (self.path / name).unlink(missing_ok=True)
+            for name in _pictures_of(drawn.record):
+                if name != entered.record["preview"]:
+                    (self.path / name).unlink(missing_ok=True)
         return entered
 
     def finish(self, *, complete: bool = True, passed_over: int = 0) -> Path:
@@ -276,20 +315,21 @@ class OutputFolder:
             "passed_over": passed_over,
         }
         cascade = self._facts.get("cascade")
-        made = {
-            "readings.csv": tables.readings_csv(self._journal),
-            "refused.csv": tables.refused_csv(self._journal),
-            "findings.csv": tables.findings_csv(self._journal, cascade),
-        }
+        made = {"refused.csv": tables.refused_csv(self._journal)}
+        if any(card.findings for card in self._cards):  # boxes alone say nothing of whole images
+            made["readings.csv"] = tables.readings_csv(self._journal)
+            made["findings.csv"] = tables.findings_csv(self._journal, cascade)
         first = next(self._journal.entries("reading"), None)
         if first is not None and "rounds" in first["record"]:
             made["rounds.csv"] = tables.rounds_csv(self._journal)
+        if self._facts["boxes"]:
+            made["boxes.csv"] = tables.boxes_csv(self._journal)
         in_part = self.in_part().total()
         if in_part or cascade is not None:
             facts["counts"]["in_part"] = in_part
         if cascade is not None:
             for stage in cascade["stages"]:
-                own = stage_tables(self._journal, stage["name"])
+                own = stage_tables(self._journal, stage["name"], boxes=self._facts["boxes"])
                 made |= {f"stages/{stage['name']}/{name}": rows for name, rows in own.items()}
         for name, rows in made.items():
             self._text(name, lambda file, rows=rows: tables.write_csv(rows, file))
@@ -302,10 +342,12 @@ class OutputFolder:
         return self.path / "report.html"
 
     def _picture(self, name: str, picture: Any) -> str:
-        data = pictures.jpeg(picture)
+        self._file(name, pictures.jpeg(picture))
+        return name
+
+    def _file(self, name: str, data: bytes) -> None:
         with self._whole(name) as temporary:
             temporary.write_bytes(data)
-        return name
 
     def _text(self, name: str, write: Callable[[TextIO], None]) -> None:
         # Names of files that are no text in any encoding are written as \udcNN escapes.
@@ -327,6 +369,12 @@ class OutputFolder:
                 f"{name} could not be written in {self.path}: {error.strerror}; make room or "
                 f"mend the folder, then go on with --resume."
             ) from error
+
+
+def _pictures_of(record: dict[str, Any]) -> list[str]:
+    """Files that an entry names."""
+    named = (record["preview"], *record.get("heatmaps", {}).values(), record.get("overlay"))
+    return [name for name in named if name]
 
 
 def _what_reads(reads: BundleLike | CascadeReader) -> tuple[list[Card], dict[str, Any]]:
@@ -361,7 +409,8 @@ def _begin(out: Path, run: Path, facts: dict[str, Any], resume: bool) -> None:
         _agrees(out, earlier, facts, resume)
         facts["started"] = earlier["started"]
     shutil.rmtree(run.parent / "tmp", ignore_errors=True)
-    for folder in (run.parent / "tmp", out / "previews", out / "heatmaps"):
+    pictured = ("previews", "heatmaps", *["boxes"] * facts["boxes"])
+    for folder in (run.parent / "tmp", *(out / name for name in pictured)):
         folder.mkdir(exist_ok=True)
     draft = run.parent / "tmp" / "run.json"
     draft.write_text(json.dumps(facts), "utf-8")
@@ -386,6 +435,12 @@ def _agrees(out: Path, earlier: dict[str, Any], now: dict[str, Any], resume: boo
         raise RunError(
             f"The folder {out} holds results of an earlier reading; go on with --resume, or "
             f"choose another folder with -o."
+        )
+    if resume and earlier.get("boxes", False) != now["boxes"]:
+        raise RunError(
+            f"The results in {out} were made {'without' if now['boxes'] else 'with'} boxes, and "
+            f"this run has {'some' if now['boxes'] else 'none'}; use the same, or choose another "
+            f"folder with -o."
         )
     for what in ("bundle", "prevalence", "intake", "schema"):
         if resume and earlier.get(what, "") != now[what]:

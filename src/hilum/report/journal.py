@@ -101,6 +101,7 @@ class Journal:
             "kind": drawn.kind,
             "record": drawn.record,
             "grids": drawn.grids,
+            "places": drawn.places,
             "origin": drawn.origin,
             "identity": drawn.identity,
         }

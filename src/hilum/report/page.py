@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +13,9 @@ from typing import Any, TextIO
 from markupsafe import Markup
 
 from hilum.bundles.card import Card, Result
+from hilum.domain import finding
+from hilum.domain.zones import ZONES
+from hilum.report.boxes import colour_of, is_outside
 from hilum.report.journal import Journal
 from hilum.report.names import file_stem
 from hilum.report.pictures import ENLARGE, RAMP
@@ -26,7 +29,7 @@ EMBED_AT_MOST = 50
 INDEX_ROWS = 4000
 DETAIL_ROWS = 100
 REFUSED_ROWS = 1000
-_SCRIPTS = ("data.js", "table.js", "viewer.js", "page.js")
+_SCRIPTS = ("data.js", "table.js", "boxes.js", "viewer.js", "page.js")
 
 
 class Page:
@@ -53,6 +56,7 @@ class Page:
         self._journal = journal
         self._embedded = len(journal) <= EMBED_AT_MOST
         self._names: list[str] = []
+        self._boxed = _boxed(journal) if facts.get("boxes") else []
 
     def files(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Files that stand beside a large page, with their data; none for a small one."""
@@ -72,8 +76,9 @@ class Page:
         """Write the page."""
         parts = [part for _, part in self._parts()] if self._embedded else []
         findings = self._columns()
-        flagged = with_findings = in_part = 0
+        flagged = with_findings = in_part = with_boxes = 0
         for entry in self._journal.entries("reading"):
+            with_boxes += bool(entry["record"].get("boxes"))
             flagged += bool(warnings(entry["record"]))
             with_findings += _present(entry)
             in_part += left_out(entry["record"]) is not None
@@ -81,6 +86,8 @@ class Page:
         run = {
             "counts": self._facts["counts"],
             "findings": findings,
+            "boxed": self._boxed,
+            "zones": ZONES,
             "ramp": RAMP,
             "enlarge": ENLARGE,
             "detailRows": DETAIL_ROWS,
@@ -98,6 +105,8 @@ class Page:
                 flagged=flagged,
                 with_findings=with_findings,
                 in_part=in_part,
+                boxed=self._boxed,
+                with_boxes=with_boxes,
                 words=run["words"]["en"],
                 run=_island(run),
                 parts=(_island(part) for part in parts),
@@ -128,12 +137,13 @@ class Page:
 
     def _parts(self) -> Iterator[tuple[str, dict[str, Any]]]:
         findings = self._columns()
+        kinds = {kind["key"]: at for at, kind in enumerate(self._boxed)}
         entries = self._journal.entries("reading")
         for number, start in enumerate(range(0, self._journal.count("reading"), INDEX_ROWS)):
             rows = islice(entries, INDEX_ROWS)  # one at a time: 4,000 whole entries are heavy
-            yield f"index-{number:03d}.js", _index_part(rows, findings, start)
+            yield f"index-{number:03d}.js", _index_part(rows, findings, kinds, start)
         for number, rows in enumerate(_batches(self._journal.entries("reading"), DETAIL_ROWS)):
-            details = [_detail(row) for row in rows]
+            details = [_detail(row, kinds) for row in rows]
             part = {"kind": "detail", "chunk": number, "rows": details}
             yield f"detail-{number:04d}.js", part
         for number, rows in enumerate(_batches(self._journal.entries("refusal"), REFUSED_ROWS)):
@@ -167,17 +177,34 @@ def _present(entry: dict[str, Any]) -> bool:
     return any(p["decision"] == "present" for p in entry["record"]["predictions"])
 
 
+def _boxed(journal: Journal) -> list[dict[str, str]]:
+    """The findings that boxes were looked for on any image, each with its colour."""
+    keys: dict[str, None] = {}
+    for entry in journal.entries("reading"):
+        keys |= dict.fromkeys(entry["record"].get("boxed", ()))
+    return [
+        {
+            "key": key,
+            "name": finding(key).name,
+            "zh": finding(key).name_zh,
+            "colour": "#{:02x}{:02x}{:02x}".format(*colour_of(key)),
+        }
+        for key in keys
+    ]
+
+
 def _index_part(
-    rows: Iterator[dict[str, Any]], findings: list[Column], start: int
+    rows: Iterator[dict[str, Any]], findings: list[Column], kinds: Mapping[str, int], start: int
 ) -> dict[str, Any]:
-    """Names, probabilities and warnings of some rows.
+    """Names, probabilities, boxes and warnings of some rows.
 
     A probability and its decision share 16 bits: the probability in steps of 1/32767 above, the
     decision in the lowest bit; 0 for a finding that is not told. Rows of which not everything is
-    told and decided have :func:`hilum.report.told.states`.
+    told and decided have :func:`hilum.report.told.states`. Boxes are counted, a finding each, with
+    the score of the surest; rows that none were looked for on have no entry.
     """
     codes: dict[str, int] = {}
-    names, flags, stems, untold = [], [], {}, {}
+    names, flags, stems, untold, found = [], [], {}, {}, {}
     packed = bytearray()
     for at, row in enumerate(rows):
         record = row["record"]
@@ -191,6 +218,8 @@ def _index_part(
             packed += both.to_bytes(2, "little")
         if letters := states(record, findings):
             untold[at] = letters
+        if "boxed" in record:
+            found[at] = _counted(record["boxes"], kinds)
     return {
         "kind": "index",
         "start": start,
@@ -200,10 +229,20 @@ def _index_part(
         "flags": flags,
         "stems": stems,
         "states": untold,
+        "boxes": found,
     }
 
 
-def _detail(row: dict[str, Any]) -> dict[str, Any]:
+def _counted(boxes: Sequence[dict[str, Any]], kinds: Mapping[str, int]) -> list[list[float]]:
+    """Number of the finding, boxes, score of the surest; the surest finding first."""
+    found: dict[str, list[float]] = {}
+    for box in boxes:  # the surest first
+        one = found.setdefault(box["finding"], [kinds[box["finding"]], 0, round(box["score"], 4)])
+        one[1] += 1
+    return list(found.values())
+
+
+def _detail(row: dict[str, Any], kinds: Mapping[str, int]) -> dict[str, Any]:
     record = row["record"]
     kept = {k: record[k] for k in ("format", "shape", "acquisition", "heatmaps")}
     gate = record["gate"]
@@ -214,6 +253,25 @@ def _detail(row: dict[str, Any]) -> dict[str, Any]:
         "distance": [gate["distance"], gate["limit"]],
         "grids": row["grids"],
         "stages": [_step(step) for step in record.get("stages", ())],
+        "boxed": [kinds[key] for key in record.get("boxed", ())],
+        "boxes": [
+            _box(box, place, kinds)
+            for box, place in zip(record.get("boxes", ()), row.get("places", ()), strict=True)
+        ],
+    }
+
+
+def _box(box: dict[str, Any], place: Sequence[float], kinds: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "kind": kinds[box["finding"]],
+        "score": round(box["score"], 4),
+        "corners": [round(part, 5) for part in place],
+        "origin": box["origin"],
+        "zones": box["zones"],
+        "share": box["in_lungs"],
+        "outside": is_outside(box["finding"], box["in_lungs"]),
+        "mm": box["size_mm"],
+        "stage": box.get("stage", ""),
     }
 
 

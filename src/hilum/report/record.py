@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from hilum.domain import (
     Acquisition,
+    FoundBox,
     GateVerdict,
     Note,
     Prediction,
@@ -36,6 +37,7 @@ class Drawn:
         name: the image's name.
         record: its entry in ``readings.json``.
         grids: heatmaps for the page (:func:`hilum.report.pictures.grids`).
+        places: of the record's boxes on the picture (:func:`hilum.report.boxes.on_picture`).
         origin: :func:`hilum.report.origin.origin` of its file, taken before it was read; None
             where a resumed run may go by the name alone.
         identity: :func:`hilum.report.duplicates.identity` of its file; None where it has none.
@@ -45,12 +47,22 @@ class Drawn:
     name: str
     record: dict[str, Any]
     grids: tuple[dict[str, Any], ...] = ()
+    places: tuple[tuple[float, ...], ...] = ()
     origin: str | None = None
     identity: str | None = None
 
 
-def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) -> dict[str, Any]:
-    """The entry of an image that was read; paths are relative to the output folder."""
+def reading_record(
+    reading: Reading, *, preview: str, heatmaps: dict[str, str], overlay: str | None = None
+) -> dict[str, Any]:
+    """The entry of an image that was read; paths are relative to the output folder.
+
+    Args:
+        reading: the reading.
+        preview: path of the radiograph made smaller.
+        heatmaps: finding → path of the picture with its heatmap.
+        overlay: path of the picture with boxes; None where there is none.
+    """
     return {
         "image": reading.source.name,
         "format": reading.source.format,
@@ -62,6 +74,8 @@ def reading_record(reading: Reading, *, preview: str, heatmaps: dict[str, str]) 
         "preview": preview,
         "heatmaps": heatmaps,
         **({} if reading.rounds is None else {"rounds": rounds_record(reading.rounds)}),
+        **boxes_record(reading),
+        **({"overlay": overlay} if reading.boxed else {}),
     }
 
 
@@ -93,6 +107,26 @@ def prediction_record(p: Prediction) -> dict[str, Any]:
         "decision": _decision(p),
         "calibrated": p.calibrated,
         **({} if p.spread is None else {"spread": number(p.spread)}),
+    }
+
+
+def boxes_record(reading: Reading) -> dict[str, Any]:
+    """Which findings boxes were looked for, and those that were found; empty where for none."""
+    if not reading.boxed:
+        return {}
+    return {"boxed": list(reading.boxed), "boxes": [_box(box) for box in reading.boxes]}
+
+
+def _box(box: FoundBox) -> dict[str, Any]:
+    return {
+        "finding": box.finding,
+        "label": finding(box.finding).label,
+        "score": number(box.score),
+        "xywh": [number(value) for value in box.xywh],
+        "origin": box.origin,
+        "zones": list(box.zones),
+        "in_lungs": number(box.in_lungs),
+        "size_mm": None if box.size_mm is None else [number(value) for value in box.size_mm],
     }
 
 

@@ -49,6 +49,33 @@ def round_rows(image: str, said: Mapping[str, Any]) -> Iterator[Row]:
             yield image, p["finding"], f"{p['spread']:.9g}", cell(name), f"{row[at]:.9g}"
 
 
+BOX_COLUMNS = (
+    *("image", "finding", "score", "x", "y", "w", "h"),
+    *("origin", "zones", "in_lungs", "width_mm", "height_mm"),
+)
+"""The head of ``boxes.csv``; `hilum evaluate --boxes` reads the first seven."""
+
+
+def box_rows(image: str, record: Mapping[str, Any]) -> Iterator[Row]:
+    """Rows of ``boxes.csv``, one a box, the surest first; none where none was found.
+
+    Args:
+        image: as the table names it.
+        record: the entry of an image, or of one stage.
+    """
+    for box in record.get("boxes", ()):
+        numbers = (box["score"], *box["xywh"])
+        last = (box["in_lungs"], *(box["size_mm"] or (None, None)))
+        yield (
+            image,
+            box["finding"],
+            *(f"{value:.9g}" for value in numbers),
+            box["origin"],
+            "; ".join(box["zones"]),
+            *("" if value is None else f"{value:.4g}" for value in last),
+        )
+
+
 def reasons_cells(reasons: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
     """Codes and messages of reasons as two cells."""
     noted = list(reasons)

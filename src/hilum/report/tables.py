@@ -1,4 +1,4 @@
-"""Files for other programs, streamed from the journal: three CSV tables, ``readings.json``."""
+"""Files for other programs, streamed from the journal: CSV tables, ``readings.json``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from hilum.report.cascade import untold
 from hilum.report.journal import Journal
 from hilum.report.names import cell
 from hilum.report.rows import (
+    BOX_COLUMNS,
     ROUND_COLUMNS,
     Row,
+    box_rows,
     finding_row,
     labels,
     left_out,
@@ -70,6 +72,14 @@ def rounds_csv(journal: Journal) -> Iterator[Row]:
     for entry in journal.entries("reading"):
         record = entry["record"]
         yield from round_rows(cell(record["image"]), record)
+
+
+def boxes_csv(journal: Journal) -> Iterator[Row]:
+    """One row a box, in pixels of the image file; none for images on which none was found."""
+    yield BOX_COLUMNS
+    for entry in journal.entries("reading"):
+        record = entry["record"]
+        yield from box_rows(cell(record["image"]), record)
 
 
 def write_csv(rows: Iterable[Row], file: TextIO) -> None:

@@ -7,5 +7,8 @@ offers a ``STUDY`` (docs/studies/s4.md).
 
 from hilum.registry import Registry
 
-INQUIRIES = Registry("study", [(f"s{at}", f"hilum.studies.s{at}:STUDY") for at in range(5)])
+INQUIRIES = Registry(
+    "study",
+    [(name, f"hilum.studies.{name}:STUDY") for name in ("localise", "s0", "s1", "s2", "s3", "s4")],
+)
 """Studies that are made of questions: name → their :class:`hilum.studies.questions.Inquiry`."""

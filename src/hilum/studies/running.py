@@ -65,7 +65,9 @@ class Bench:
 
     def material(self, recipe: Recipe) -> Material:
         """What an arm learns from; decoded once an input."""
-        key = recipe.data.model_dump_json() + recipe.input.model_dump_json()
+        part = recipe.self_supervision
+        others = [one.model_dump(mode="json") for one in part.others] if part else []
+        key = f"{recipe.data.model_dump_json()} {recipe.input.model_dump_json()} {others}"
         if key not in self.materials:
             self.materials[key] = material_for(recipe, self.data, self.store)
         return self.materials[key]

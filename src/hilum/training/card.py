@@ -15,6 +15,7 @@ from hilum.evaluation import Reference
 from hilum.export.graph import ends
 from hilum.models.classifier import Classifier
 from hilum.models.views import AnyNetwork, backbones_of
+from hilum.training.cropping import with_finder
 from hilum.training.material import Material
 from hilum.training.metrics import UNCHOSEN
 from hilum.training.numbers import calibration_slopes, measure
@@ -162,6 +163,8 @@ def common(
     choice = "choice of checkpoint and calibration" if chosen else "calibration"
     folded = f", {choice} out of fold" if recipe.folds else ""
     tuned = "" if recipe.structures else ", calibration"
+    if recipe.detection is not None:
+        choice, tuned = (f"{said}, thresholds of boxes" for said in (choice, tuned))
     roles = [("train", f"weights{folded}{gate}")]
     if chosen:
         roles.append(("tune", f"choice of checkpoint{tuned}{gate}"))
@@ -175,7 +178,7 @@ def common(
         "not_for": recipe.bundle.not_for,
         "licence": recipe.bundle.licence,
         "network": words,
-        "preprocessing": recipe.input,
+        "preprocessing": with_finder(recipe.input),
         "data": tuple(
             TrainingData(
                 name=f"{recipe.data.name}: {part} ({role})",
@@ -218,7 +221,22 @@ def in_words(recipe: Recipe, network: AnyNetwork, frozen: Sequence[str]) -> str:
     parts += [f"head {model.head}"] if model.head != "linear" else []
     parts += [f"{total:,} parameters, {total - still:,} learnt"]
     parts += [f"frozen up to {model.freeze}"] if model.freeze else []
-    return ", ".join(parts) + _views_in_words(model.views)
+    return ", ".join(parts) + _views_in_words(model.views) + _taught_in_words(recipe)
+
+
+def _taught_in_words(recipe: Recipe) -> str:
+    """What it learnt from beside the labels."""
+    words, taught, part = "", recipe.distil, recipe.self_supervision
+    if taught is not None:
+        count = taught.inner * (taught.networks + taught.regression)
+        words = f"; {count} teachers have {100 * taught.share:g} % of each target"
+    if part is None:
+        return words
+    further = "".join(f", and from those of {one.name} ({one.licence})" for one in part.others)
+    return (
+        f"{words}; before the labels the backbone learnt from the same radiographs without their "
+        f"labels (VICReg, {part.epochs} epochs){further}"
+    )
 
 
 def _views_in_words(views: Views | None) -> str:

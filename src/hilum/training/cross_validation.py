@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.domain.text import Text
 from hilum.errors import RecipeError
 from hilum.models.network import Network
+from hilum.training.claiming import claim_folder
+from hilum.training.cropping import crop_in_words
 from hilum.training.held_out import Division, shipped_rows
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import Material, labels_and_tasks, material_of, split_of
@@ -21,7 +24,9 @@ from hilum.training.networks import begin, check_sampling, plan_of, second_plan,
 from hilum.training.plan import Setting, never
 from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
-from hilum.training.run import WHOLE, claim_folder, out_of_fold
+from hilum.training.rows import Rows
+from hilum.training.run import WHOLE, out_of_fold
+from hilum.training.self_supervision.others import others_of
 from hilum.training.under_way import Run
 from hilum.training.views import remember, remember_pooled
 
@@ -55,8 +60,14 @@ def material_for(recipe: Recipe, data: Path, store: Path) -> Material:
     """
     table, tasks = labels_and_tasks(recipe, data)
     split = split_of(recipe, table, store / "split")
-    pictures = store / f"images-{_digest(recipe.input.size, recipe.input.fit)}"
-    return material_of(recipe, table, tasks, data, pictures, split)
+    cut = (crop_in_words(recipe.input),) if recipe.input.crop else ()
+    pictures = store / f"images-{_digest(recipe.input.size, recipe.input.fit, *cut)}"
+    material = material_of(recipe, table, tasks, data, pictures, split)
+    if recipe.self_supervision is None or not recipe.self_supervision.others:
+        return material
+    said = [one.model_dump(mode="json") for one in recipe.self_supervision.others]
+    further = store / f"others-{_digest(recipe.input.size, recipe.input.fit, said)}"
+    return replace(material, others=others_of(recipe, table, data, further))
 
 
 def cross_validate(
@@ -87,11 +98,11 @@ def cross_validate(
     Raises:
         Stopped: it was asked to; the same call goes on.
         RunError: ``out`` holds a run of another recipe, or the run cannot go on.
-        RecipeError: the recipe has no folds, draws masks, or cannot be built.
+        RecipeError: the recipe has no folds, draws masks or boxes, or cannot be built.
     """
     recipe = with_backbone(recipe)
-    if not recipe.folds or recipe.structures:
-        raise RecipeError("A cross-validation needs folds, and findings: draw no masks.")
+    if not recipe.folds or recipe.drawn or recipe.detection is not None:
+        raise RecipeError("A cross-validation needs folds, and findings: no masks, no boxes.")
     mostly_frozen = bool(recipe.fit.views)
     machine = Machine.here(
         arithmetic=arithmetic(recipe.fit.precision, mostly_frozen=mostly_frozen),
@@ -135,11 +146,11 @@ def _with_kept(
         raise RecipeError("fit.views: there is nothing to view where augmentation changes nothing.")
     rows = material.rows
     served = material.served(recipe, rows, recipe.augmentation.build())
-    plain, views = _files(recipe, material, network, store)
     store.mkdir(parents=True, exist_ok=True)
     device, count = machine.fabric.device, recipe.fit.views
 
-    def kept() -> NDArray[np.floating[Any]]:
+    def kept(served: Rows, names: Text) -> NDArray[np.floating[Any]]:
+        plain, views = _files(recipe, names, network, store)
         if whole:
             return remember_pooled(
                 network, served, views=count, plain=plain, augmented=views, machine=machine
@@ -148,17 +159,23 @@ def _with_kept(
         cache = views if count else plain
         return remember(network, served, cut=cut, views=count, cache=cache, device=device)
 
-    machine.on_first(lambda: kept() is None)
+    names = material.table.images[rows]
+    machine.on_first(lambda: kept(served, names) is None)
     place = {int(row): at for at, row in enumerate(rows)}
-    return replace(material, kept=kept(), place=place), whole
+    others = material.others
+    if others is not None:
+        further, called = others.rows(recipe), others.names
+        machine.on_first(lambda: kept(further, called) is None)
+        others = replace(others, kept=kept(further, called))
+    return replace(material, kept=kept(served, names), place=place, others=others), whole
 
 
-def _files(recipe: Recipe, material: Material, network: Network, store: Path) -> tuple[Path, Path]:
+def _files(recipe: Recipe, images: Text, network: Network, store: Path) -> tuple[Path, Path]:
     """Where activations of plain radiographs and of augmented views are remembered."""
     model = recipe.model.model_dump(mode="json", exclude={"head", "dropout"})
     network_of = (model, recipe.input.model_dump(mode="json"), len(network.head.pooled))
     changed = (recipe.augmentation.model_dump(mode="json"), recipe.seed, recipe.fit.views)
-    names = material.table.images[material.rows].astype(str).tolist()
+    names = images.astype(str).tolist()
     return (
         store / f"plain-{_digest(network_of, names)}.npy",
         store / f"views-{_digest(network_of, changed, names)}.npy",

@@ -18,6 +18,7 @@ from hilum.training.loop import Passed, labels_of
 from hilum.training.machine import Machine
 from hilum.training.plan import Plan
 from hilum.training.progress import duration
+from hilum.training.recipe import Recipe
 from hilum.training.rows import Served, batch_of
 
 REHEARSED = 8
@@ -95,7 +96,7 @@ def estimate(
     device = machine.device
     twin = copy.deepcopy(network).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     twin.train()
-    part, need = fitting_part(twin, served, plan.objective, machine, plan.fit)
+    part, need = fitting_part(Passed(twin, ""), served, plan.objective, machine, plan.fit)
     count = min(REHEARSED, part, len(served))
     began = time.perf_counter()
     items = batch_of([served[0, at] for at in range(count)]).items
@@ -133,6 +134,18 @@ def estimate(
         memory_gb=need.of(part) / 1e9,
         disk_gb=(checkpoint * networks + kept) / 1e9,
     )
+
+
+def not_counted(recipe: Recipe) -> str:
+    """What a run takes beyond its estimate: learning without labels, and teachers; "" for none."""
+    alone, part = recipe.self_supervision, recipe.distil
+    each = 1 + (2 * alone.epochs / recipe.fit.epochs if alone else 0)  # two views of each picture
+    more = each * (1 + (part.networks * (part.inner - 1) if part else 0)) - 1
+    parts = [name for name, there in (("self_supervision", alone), ("distil", part)) if there]
+    if not parts:
+        return ""
+    names = " and ".join(parts)
+    return f"{names}: about {more:.1f} times what is said below come on top of it."
 
 
 def _timed(step: object, device: torch.device) -> float:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hilum.errors import RunError, Stopped
 from hilum.models.backbones import freeze
+from hilum.models.detection import Detector
 from hilum.models.views import (
     Among,
     AnyNetwork,
@@ -27,6 +28,8 @@ from hilum.models.views import (
 )
 from hilum.training import memory, sampling
 from hilum.training.averaging import Average
+from hilum.training.detection.objective import BoxObjective
+from hilum.training.detection.passing import passed, start
 from hilum.training.gradient import Gradient, fitting_part
 from hilum.training.journal import Journal
 from hilum.training.judging import chance_of, judged_on, unreadable
@@ -39,6 +42,7 @@ from hilum.training.rows import PLAIN, Batch, Item, Served, batch_of
 from hilum.training.sampling import Labels
 from hilum.training.schedules import make_schedule
 from hilum.training.segmentation.objective import MaskObjective
+from hilum.training.self_supervision.pairs import Pairs
 from hilum.training.serving import answers, batches
 from hilum.training.views import Views
 from hilum.training.watch import Concern, EpochFacts, Watch, stopping
@@ -98,7 +102,7 @@ def fit_network(
     """
     train, _ = rows
     if new_head:
-        network.start(train.targets[train.rows], train.mask[train.rows])
+        start(network, train)
     with warnings.catch_warnings():
         # Fabric advises more loader processes, and of its own deprecations.
         warnings.filterwarnings("ignore", module="lightning")
@@ -137,6 +141,8 @@ class Passed(nn.Module):
 
     def forward(self, *batch: Tensor) -> Tensor:
         """Raw outputs [batch, outputs]."""
+        if isinstance(self.network, Detector):
+            return passed(self.network, *batch)
         return self.network.beyond(*batch, self.cut) if self.cut else self.network(*batch)  # type: ignore[operator]
 
 
@@ -355,7 +361,7 @@ class _Learning:
 
     def _dead(self) -> dict[str, float]:
         # Of images even where activations are remembered: what lies before the cut is asked too.
-        tune = self.tune.source if isinstance(self.tune, Views) else self.tune
+        tune = self.tune.source if isinstance(self.tune, Views | Pairs) else self.tune
         count = min(len(tune), 16)
         found = batch_of([tune[PLAIN, at] for at in range(count)]).items
         items = None if found is None else found.to(self.machine.device)
@@ -484,6 +490,7 @@ def _seed(seed: int, step: int, rank: int) -> int:
 
 def _compiles(plan: Plan, steps: int, device: torch.device) -> bool:
     if plan.fit.compile == "auto":  # which views there are changes shapes from batch to batch
-        plain = not plan.model.views and not isinstance(plan.objective, MaskObjective)
+        drawn = isinstance(plan.objective, MaskObjective | BoxObjective)
+        plain = not plan.model.views and not drawn
         return device.type == "cuda" and steps > COMPILED and plain
     return plan.fit.compile

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,15 @@ from hilum.datasets.split import by_column, divide
 from hilum.datasets.table import load
 from hilum.domain import LabelTable, Split, State
 from hilum.domain.text import coded, first_few, text
-from hilum.errors import LabelError, RunError
-from hilum.models.outputs import settle, spans
+from hilum.errors import LabelError
+from hilum.models.outputs import Settled, settle, spans
 from hilum.models.tasks import Task
+from hilum.training.claiming import claim_data
+from hilum.training.detection.boxes import Marked, check_parts, mark, with_kinds
+from hilum.training.detection.rows import BoxRows
 from hilum.training.examinations import (
     Examinations,
     Views,
-    column_of_view,
     examinations,
     images_of,
 )
@@ -36,6 +37,7 @@ from hilum.training.rows import Labelled, Rows, load_images
 from hilum.training.segmentation.masks import Labels as Masks
 from hilum.training.segmentation.masks import areas, load_masks, with_masks
 from hilum.training.segmentation.rows import Drawn, MaskRows
+from hilum.training.self_supervision.others import Others, others_of
 from hilum.transforms.augmentation import Policy
 
 PARTS = ("train", "tune", "test")
@@ -59,6 +61,9 @@ class Material:
         masks: uint8 [images, rows, columns], for a segmentation; None else. The targets are then
             the shares of the pictures that structures cover.
         lungs: float64 [images, 4], a box around both lungs, where the augmentation needs it.
+        marked: boxes, and masks beside them, for a detection; None else. Kinds of boxes that are
+            no findings of the class task then stand behind those in the targets.
+        others: pictures beyond the table, to learn from without labels; None for none.
         labelled: targets and mask, rows that a task cannot learn from left out of the mask.
         said: targets and mask as the table has them.
         notes: what the user must know of the labels.
@@ -78,6 +83,8 @@ class Material:
     views: Views | None = None
     masks: Masks | None = None
     lungs: NDArray[np.float64] | None = None
+    marked: Marked | None = None
+    others: Others | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -90,6 +97,9 @@ class Material:
         if self.masks is not None:
             drawn = Drawn(self.masks, recipe.task[0].opacities)
             return MaskRows(self.images, self.labelled, rows, drawn=drawn, **options)
+        if self.marked is not None:
+            options |= {"marked": self.marked, "findings": len(self.table.findings)}
+            return BoxRows(self.images, self.labelled, rows, lungs=self.lungs, **options)
         if self.views is not None:
             return Examinations(self.views, self.labelled, rows, **options)
         return Rows(self.images, self.labelled, rows, lungs=self.lungs, **options)
@@ -122,9 +132,13 @@ def gather(recipe: Recipe, folder: Path, out: Path, machine: Machine) -> Materia
     place = out / "images"
     machine.on_first(lambda: _pictures(recipe, table, folder, place) is None)
     packed = folder if is_pack(folder) else place
-    if recipe.structures:
-        machine.on_first(lambda: _masked(recipe, table, packed, place, masks_in=folder) is None)
+    if recipe.drawn:
+        kept = (recipe, table, tasks, packed, place, split)
+        machine.on_first(lambda: material_of(*kept, masks_in=folder) is None)
     material = material_of(recipe, table, tasks, packed, place, split, masks_in=folder)
+    further = out / "other-images"
+    machine.on_first(lambda: others_of(recipe, table, folder, further) is None)
+    material = replace(material, others=others_of(recipe, table, folder, further))
     for part in ("train", "tune"):
         if not material.labelled.mask[split.parts[part]].any():
             raise LabelError(
@@ -133,7 +147,9 @@ def gather(recipe: Recipe, folder: Path, out: Path, machine: Machine) -> Materia
             )
     _check_first_view(material)
     _check_structures(recipe, material)
-    machine.on_first(lambda: _claim_data(out / "data.json", material))
+    if material.marked is not None:
+        check_parts(material.marked, material.split.parts)
+    machine.on_first(lambda: claim_data(out / "data.json", material))
     return material
 
 
@@ -161,7 +177,7 @@ def material_of(
     if recipe.structures:
         return _masked(recipe, table, folder, cache, split, masks_in=masks_in or folder)
     targets, mask = table.targets()
-    settled = settle(tasks, targets, mask)
+    settled = settle(tasks, targets, mask) if tasks else Settled(targets, mask, (), (), ())
     left_out = _left_out(tasks, settled.none, settled.several, settled.unsure)
     images, views = _pictures(recipe, table, folder, cache)
     stratum = table.columns.get(_stratum(recipe))
@@ -171,7 +187,16 @@ def material_of(
     notes = (*table.notes, *left_out, *_opposites(tasks, targets, mask))
     if views is not None and not views.drop and _whole(views, split):
         notes = (*notes, ALL_THERE.format(views.names[0]))
-    return Material(table, tasks, split, images, labelled, (targets, mask), notes, views=views)
+    marked = None
+    if recipe.detection is not None:
+        drawn = partial(_masks, recipe, folder=masks_in or folder, cache=cache)
+        marked, labelled, gone = mark(
+            table, images, labelled, kinds=recipe.detection.boxes,
+            masks=(_mask_column(recipe), recipe.drawn, drawn),
+        )  # fmt: skip
+        notes = (*notes, *gone)
+    said = targets, mask
+    return Material(table, tasks, split, images, labelled, said, notes, views=views, marked=marked)
 
 
 def _masked(
@@ -185,7 +210,7 @@ def _masked(
 ) -> Material:
     """As :func:`material_of`, for a segmentation."""
     images, _ = _pictures(recipe, table, folder, cache)
-    masks = _masks(recipe, table, masks_in, images, cache)
+    masks = _masks(recipe, table, images, folder=masks_in, cache=cache)
     covered = areas(masks, len(recipe.structures))
     drawn = np.ones(covered.shape, np.bool_)
     split = split or Split.of(table, {"train": np.arange(len(table))})
@@ -193,13 +218,13 @@ def _masked(
     return Material(table, (), split, images, known, (covered, drawn), table.notes, masks=masks)
 
 
-def _masks(recipe: Recipe, table: LabelTable, folder: Path, pack: Pack, cache: Path) -> Masks:
+def _masks(recipe: Recipe, table: LabelTable, pack: Pack, *, folder: Path, cache: Path) -> Masks:
     return load_masks(
         table.columns[_mask_column(recipe)].astype(str).tolist(),
         folder,
         pack,
         recipe.input,
-        values=recipe.data.mask_values or range(1, len(recipe.structures) + 1),
+        values=recipe.data.mask_values or range(1, len(recipe.drawn) + 1),
         folder_of_cache=cache.parent,
     )
 
@@ -303,6 +328,10 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
     table = read_labels(recipe, folder)
     if recipe.structures:
         return with_masks(table, _mask_column(recipe)), ()
+    if recipe.detection is not None:
+        table = with_kinds(table, recipe.detection.boxes, others=bool(recipe.findings))
+        if not recipe.findings:
+            return table.with_states((), np.zeros((len(table), 0), np.uint8)), ()
     wanted = recipe.findings or tuple(
         key
         for key, states in zip(table.findings, table.states.T, strict=True)
@@ -335,7 +364,9 @@ def labels_and_tasks(recipe: Recipe, folder: Path) -> tuple[LabelTable, tuple[Ta
             agree=[name for name in (said.split or "split",) if name in table.columns],
         )
     tasks = tuple(
-        Task(one.kind, one.findings or wanted) for one in recipe.task if one.kind != "segmentation"
+        Task(one.kind, one.findings or wanted)
+        for one in recipe.task
+        if one.kind not in ("segmentation", "detection")
     )
     return table, tasks
 
@@ -429,72 +460,3 @@ def _opposites(
                 f'numbers. Ask for one of them: data.findings = ["{other}"].'
             )
     return told
-
-
-def _claim_data(file: Path, material: Material) -> None:
-    table, split = material.table, material.split
-    content = hashlib.sha256("\n".join(table.images).encode())
-    content.update("\n".join(v for n in sorted(table.columns) if n.startswith(column_of_view(""))
-                             for v in table.columns[n]).encode())  # fmt: skip
-    content.update(table.states.tobytes() + "\n".join(table.patients).encode())
-    if material.masks is not None:
-        content.update(material.labelled.targets.tobytes())
-    told: dict[str, Any] = {
-        "digest": content.hexdigest(),
-        "split_digest": split.digest,
-        "images": len(table),
-        "patients": len(np.unique(table.patients)),
-        "parts": {
-            part: {
-                "images": len(rows),
-                "patients": len(np.unique(table.patients[rows])),
-                "positives": {
-                    key: int((table.states[rows, at] == State.PRESENT).sum())
-                    for at, key in enumerate(table.findings)
-                },
-                "negatives": {
-                    key: int((table.states[rows, at] == State.ABSENT).sum())
-                    for at, key in enumerate(table.findings)
-                },
-            }
-            for part, rows in split.parts.items()
-        },
-        "notes": list(material.notes),
-    }
-    claim(file, json.dumps(told, indent=1, ensure_ascii=False) + "\n", "other data")
-
-
-def claim(file: Path, said: str, other: str) -> None:
-    """Write what a run is of, or see that it is the same run.
-
-    Raises:
-        RunError: the folder holds a run of something else.
-    """
-    if file.exists() and (before := file.read_text(encoding="utf-8")) != said:
-        changed = _changed(before, said)
-        which = f" ({first_few(changed)} differ)" if changed else ""
-        raise RunError(
-            f"{file.parent} holds a run of {other}{which}; choose another folder with -o, or "
-            "remove it."
-        )
-    partial = file.with_name(f"{file.name}.partial")
-    partial.write_text(said, encoding="utf-8")
-    partial.replace(file)
-
-
-def _changed(before: str, now: str) -> list[str]:
-    """Keys in which two JSON texts differ; empty where they are no tables."""
-    try:
-        one, other = _flat(json.loads(before)), _flat(json.loads(now))
-    except ValueError:
-        return []
-    return sorted(key for key in one | other if one.get(key) != other.get(key))
-
-
-def _flat(value: Any, place: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {place: value} if place else {}
-    found: dict[str, Any] = {}
-    for key, one in value.items():
-        found |= _flat(one, f"{place}.{key}" if place else key)
-    return found

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from hilum.bundles.card import StartingWeights
+from hilum.errors import RecipeError
 from hilum.models.backbones import Backbone, build_backbone, replace_normalisation
+from hilum.models.detection import HEADS, Detector, build_detector
 from hilum.models.network import Network
 from hilum.models.outputs import spans
 from hilum.models.segmentation import Segmenter
@@ -19,6 +21,10 @@ from hilum.models.tasks import EXCLUSIVE, Task
 from hilum.models.views import AnyNetwork, SeveralViews, freeze_all
 from hilum.models.weights import Declared, backbone_of, start
 from hilum.training import sampling
+from hilum.training.detection.judged import METRICS as OF_BOXES_AND_FINDINGS
+from hilum.training.detection.judged import OF_BOXES
+from hilum.training.detection.objective import BoxObjective
+from hilum.training.detection.passing import Layout
 from hilum.training.losses import Counts, build
 from hilum.training.material import Material
 from hilum.training.metrics import Best
@@ -29,6 +35,7 @@ from hilum.training.recipe import Recipe
 from hilum.training.recipe.loss import plain_loss
 from hilum.training.recipe.model import Model
 from hilum.training.recipe.schedule import Cosine
+from hilum.training.recipe.task import DETECTION, SEGMENTATION
 from hilum.training.rows import Served
 from hilum.training.segmentation.objective import MaskObjective
 from hilum.training.segmentation.overlap import METRICS as OF_MASKS
@@ -92,9 +99,17 @@ def begin(recipe: Recipe, tasks: Sequence[Task], weights: Path) -> Begun:
         replace_normalisation(backbone, model.normalisation)
     if recipe.structures:
         network: AnyNetwork = Segmenter(backbone, recipe.structures, width=recipe.task[0].width)
+    elif recipe.detection is not None:
+        network = _detector(recipe, backbone, tasks)
     else:
         network = _network(backbone, tasks, model)
-    return Begun(network, found, tuple(freeze_all(network, model.freeze)))
+    frozen = freeze_all(network, model.freeze)
+    if recipe.self_supervision and not any(p.requires_grad for p in backbone.parameters()):
+        raise RecipeError(
+            f"self_supervision: with model.freeze = {model.freeze!r} nothing of the backbone "
+            "learns. Freeze less of it."
+        )
+    return Begun(network, found, tuple(frozen))
 
 
 def _network(backbone: Backbone, tasks: Sequence[Task], model: Model) -> AnyNetwork:
@@ -108,6 +123,20 @@ def _network(backbone: Backbone, tasks: Sequence[Task], model: Model) -> AnyNetw
     )
 
 
+def _detector(recipe: Recipe, backbone: Backbone, tasks: Sequence[Task]) -> Detector:
+    said = recipe.detection
+    assert said is not None
+    return build_detector(
+        backbone,
+        said.head,
+        said.boxes,
+        size=recipe.input.size,
+        width=said.width,
+        task=tasks[0] if tasks else None,
+        structures=said.structures,
+    )
+
+
 def objective_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> AnyObjective:
     """The losses of a recipe's tasks, counted on the rows that a network learns from.
 
@@ -116,10 +145,17 @@ def objective_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) ->
     """
     if recipe.structures:
         return mask_objective(recipe)
+    if recipe.detection is not None:
+        return box_objective(recipe, material, rows)
+    return _of_findings(recipe, material, rows)
+
+
+def _of_findings(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> Objective:
     targets, mask = material.labelled.targets[rows], material.labelled.mask[rows]
+    asked_of = [one for one in recipe.task if one.kind not in (SEGMENTATION, DETECTION)]
     losses = []
     for said, task, (_, columns) in zip(
-        recipe.task, material.tasks, spans(material.tasks), strict=True
+        asked_of, material.tasks, spans(material.tasks), strict=True
     ):
         asked = said.loss or recipe.loss or plain_loss(task.kind)
         counts = Counts.of(
@@ -129,7 +165,24 @@ def objective_of(recipe: Recipe, material: Material, rows: NDArray[np.int64]) ->
             exclusive=task.kind in EXCLUSIVE,
         )
         losses.append(build(asked, task.kind, counts, recipe.fit.epochs))
-    return Objective(material.tasks, tuple(losses), tuple(one.weight for one in recipe.task))
+    return Objective(material.tasks, tuple(losses), tuple(one.weight for one in asked_of))
+
+
+def box_objective(recipe: Recipe, material: Material, rows: NDArray[np.int64]) -> BoxObjective:
+    """The losses of a detection, and of what is asked beside it.
+
+    Raises:
+        RecipeError: a loss does not fit the class task.
+    """
+    said, marked, tasks = recipe.detection, material.marked, material.tasks
+    assert said is not None
+    assert marked is not None
+    parts = len(HEADS.resolve(said.head).parts)
+    layout = Layout(parts, sum(task.outputs for task in tasks), len(said.structures))
+    classes = _of_findings(recipe, material, rows) if tasks else None
+    return BoxObjective(
+        said.boxes, layout, marked.most, classes, said.weight, said.structures_weight
+    )
 
 
 def mask_objective(recipe: Recipe) -> MaskObjective:
@@ -184,6 +237,10 @@ def best_of(recipe: Recipe, material: Material) -> Best:
     """
     if recipe.structures:
         return Best.of(recipe.fit.best, recipe.structures, OF_MASKS)
+    if recipe.detection is not None:
+        findings, kinds = material.table.findings, recipe.detection.boxes
+        metrics = OF_BOXES_AND_FINDINGS if findings else OF_BOXES
+        return Best.of(recipe.fit.best, (*findings, *kinds), metrics)
     return Best.of(recipe.fit.best, material.table.findings)
 
 

@@ -72,6 +72,8 @@ class Told:
         numbers = [f"loss {line['train_loss']:.4f}", f"tune {line['tune_loss']:.4f}"]
         numbers += [f"AUROC {mean:.3f}"] if mean is not None else []
         numbers += [f"Dice {dice:.3f}"] if dice is not None else []
+        boxes = tune.get("ap50", {}).get("mean")
+        numbers += [f"AP {boxes:.3f}"] if boxes is not None else []
         head = f"{self._names[self._at]} · epoch {line['epoch']} of {of}"
         told = f"{head} · {' · '.join(numbers)}{' · best so far' if best else ''}"
         self._bar.update(self._task, description=told)

@@ -19,6 +19,7 @@ from hilum.datasets.pack import Pack, PackSpec, is_pack
 from hilum.domain import LabelTable
 from hilum.domain.text import Text, first_few
 from hilum.errors import PackError, RecipeError, RunError
+from hilum.training.cropping import crop_in_words, parts
 from hilum.transforms.augmentation import Picture, Policy, augmented
 from hilum.transforms.preprocess import fit, normalise
 
@@ -40,6 +41,10 @@ class Item(NamedTuple):
         row: of the table, int64 [].
         present: where there are several views, images [views, 1, rows, columns], which of them
             there are, bool [views]; None for a single image.
+        boxes: of a detection: left, top, right and bottom in pixels of the image, float32
+            [most, 4]; None else.
+        kinds: of those, int64 [most], -1 where a row only fills up.
+        masks: of structures beside boxes, float32 [structures, rows / 2, columns / 2]; None else.
     """
 
     image: Tensor
@@ -47,10 +52,16 @@ class Item(NamedTuple):
     mask: Tensor
     row: Tensor
     present: Tensor | None = None
+    boxes: Tensor | None = None
+    kinds: Tensor | None = None
+    masks: Tensor | None = None
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
         """What the network is called with."""
+        if self.boxes is not None and self.kinds is not None:
+            masks = () if self.masks is None else (self.masks,)
+            return (self.image, self.boxes, self.kinds, self.mask, *masks)
         return (self.image,) if self.present is None else (self.image, self.present)
 
     def to(self, device: torch.device) -> Item:
@@ -102,7 +113,7 @@ def load_images(table: LabelTable, folder: Path, spec: Preprocessing, cache: Pat
     Args:
         table: its images are paths relative to ``folder``.
         folder: of the data; or a pack, which is read as it is.
-        spec: size and fit of the input.
+        spec: size, fit and crop of the input.
         cache: folder of the pack that they are decoded into, or were by an earlier run; not made
             where ``folder`` is a pack.
 
@@ -112,23 +123,24 @@ def load_images(table: LabelTable, folder: Path, spec: Preprocessing, cache: Pat
     Raises:
         RunError: an image cannot be read, or was changed since it was decoded.
         PackError: the pack lacks images, or is damaged.
-        RecipeError: the input is no single grey channel, or of another size or fit than the pack.
+        RecipeError: the input is no single grey channel, or of another size, fit or crop than the
+            pack.
     """
     if spec.channels != 1:
         raise RecipeError("input.channels: networks are trained on one grey channel.")
-    wanted = PackSpec(spec.size, spec.fit)
+    wanted = PackSpec(spec.size, spec.fit, crop_in_words(spec))
     if is_pack(folder):
         pack = Pack.open(folder)
         if pack.spec != wanted:
+            again = f"pack again with `--size {spec.size[0]} --fit {spec.fit}`, or "
             raise RecipeError(
                 f"input: the pack {folder} holds pictures of {pack.spec}, the recipe's input is "
-                f"{wanted}; pack again with `--size {spec.size[0]} --fit {spec.fit}`, or train "
-                "from the radiographs themselves."
+                f"{wanted}; {'' if spec.crop else again}train from the radiographs themselves."
             )
         return pack.select(pack.rows_of(table.images.tolist()))
     from hilum.datasets.pack.packing import Packing  # training from a pack needs no DICOM
 
-    with Packing.open(cache, table, folder, spec=wanted) as packing:
+    with Packing.open(cache, table, folder, spec=wanted, part_of=parts(spec, cache)) as packing:
         workers = torch.get_num_threads()
         for _ in track(
             packing.run(workers), "decoding", total=len(packing.todo), disable=not packing.todo
@@ -221,7 +233,7 @@ class Rows(Dataset[Item | int]):
             lungs = None if self.lungs is None else self.lungs[image]
             grey = augmented(Picture(grey, lungs=lungs), self.policy, rng).grey
             if grey.shape != self.spec.size:  # a crop shows a part, at the size of the input
-                grey = fit(grey, self.spec.model_copy(update={"fit": "squash"}))[0]
+                grey = fit(grey, self.spec.of_crop.model_copy(update={"fit": "squash"}))[0]
         return torch.from_numpy(normalise(grey, self.spec))
 
 
@@ -250,8 +262,7 @@ def batch_of(items: Sequence[Item | int]) -> Batch:
     lost = torch.tensor(failed, dtype=torch.int64)
     if not good:
         return Batch(None, lost)
-    image, target, mask, row = (
-        torch.stack(part) for part in zip(*(i[:4] for i in good), strict=True)
-    )
-    present = [item.present for item in good if item.present is not None]
-    return Batch(Item(image, target, mask, row, torch.stack(present) if present else None), lost)
+    stacked = [
+        None if parts[0] is None else torch.stack(list(parts)) for parts in zip(*good, strict=True)
+    ]
+    return Batch(Item(*stacked), lost)  # type: ignore[arg-type]

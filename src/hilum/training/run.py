@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from hilum.errors import LabelError, RecipeError
 from hilum.export.bundle import export_bundle
 from hilum.export.graph import round_weights
 from hilum.models.backbones import reestimate
+from hilum.models.detection import Detector
 from hilum.models.network import Network
 from hilum.models.segmentation import Segmenter
 from hilum.models.views import (
@@ -31,14 +33,17 @@ from hilum.training.card import (
     in_words,
     make_card,
 )
-from hilum.training.environment import keep_environment
-from hilum.training.estimate import Estimate, estimate
+from hilum.training.claiming import claim, claim_folder
+from hilum.training.cropping import shown_whole
+from hilum.training.detection.finishing import run_boxes
+from hilum.training.distillation.teaching import Trained, taught
+from hilum.training.estimate import Estimate, estimate, not_counted
 from hilum.training.held_out import INNER, Division, folds_of, keep_held_out, shipped_rows
 from hilum.training.journal import without_tensorboard
 from hilum.training.loop import fit_network, load_best
 from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
-from hilum.training.material import Material, claim, gather, labels_and_tasks
+from hilum.training.material import Material, gather, labels_and_tasks
 from hilum.training.measuring import (
     TOGETHER,
     check_gate,
@@ -63,6 +68,7 @@ from hilum.training.progress import Told
 from hilum.training.recipe import Recipe
 from hilum.training.rows import PLAIN, Rows, Served
 from hilum.training.segmentation.finishing import run_masks
+from hilum.training.self_supervision.learning import learn_from_pictures
 from hilum.training.serving import batches
 from hilum.training.under_way import Run
 from hilum.training.views import Views, pooled_backbone, remember
@@ -124,24 +130,12 @@ def train(
     with run.told:
         if recipe.structures:
             return run_masks(run, partial(_fitted, run), place)
+        if recipe.detection is not None:
+            return run_boxes(run, partial(_fitted, run), place)
         held, note, digest = out_of_fold(run)
         network, begun = _shipped(run)
         end = run.alone
         return machine.on_first(lambda: _finish(end, network, begun, held, note, digest, place))
-
-
-def claim_folder(recipe: Recipe, out: Path) -> None:
-    """Write the recipe into a run's folder, or see that the folder is of the same recipe.
-
-    Raises:
-        RunError: it is of another.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    said, file = recipe.model_dump_json(indent=1), out / "recipe.json"
-    if file.exists() and not any(out.glob("*/epochs.jsonl")):
-        file.unlink()  # nothing has been learnt by it
-    claim(file, said, "another recipe")
-    keep_environment(out / "environment.json")
 
 
 def names_of(recipe: Recipe) -> tuple[str, ...]:
@@ -159,6 +153,11 @@ def _prepare(
     policy = recipe.augmentation.build()
     size_after(policy, recipe.input.size)
     if needs_lungs(policy):
+        if recipe.input.crop:
+            raise RecipeError(
+                "augmentation: lung-crop looks for lungs on whole pictures, and input.crop has "
+                "cut them to the lungs already; leave out one of the two."
+            )
         if material.views is not None or material.masks is not None:
             raise RecipeError(
                 "augmentation: lung-crop goes with tasks on single radiographs; for others crop "
@@ -169,6 +168,8 @@ def _prepare(
         boxes, whole = lung_boxes(material.images, file)
         said = f"lung-crop: no lungs on {whole:,} of {len(boxes):,} pictures, which stay whole."
         material = replace(material, lungs=boxes, notes=(*material.notes, said))
+    if recipe.input.crop:
+        material = replace(material, notes=(*material.notes, shown_whole(material.images)))
     plan = plan_of(recipe, material, train_rows)
     served = material.served(recipe, train_rows, policy)
     check_gate(recipe, data, material.table.rows(material.rows))
@@ -193,7 +194,8 @@ def _prepare(
         )
     for note in _small(recipe, material, expected):
         told.note(note)
-    for note in (*material.notes, without_tensorboard(), *concerns(recipe.augmentation.build())):
+    told_once = (*material.notes, without_tensorboard(), not_counted(recipe))
+    for note in (*told_once, *concerns(recipe.augmentation.build())):
         if note:
             told.note(note)
     _say(told, expected, out)
@@ -235,7 +237,7 @@ def _remembered(
 ) -> Material:
     rows = material.rows
     served = material.served(recipe, rows, recipe.augmentation.build())
-    options = {
+    options: dict[str, Any] = {
         "cut": recipe.model.freeze,
         "views": recipe.fit.views,
         "cache": out / "views.npy",
@@ -243,7 +245,13 @@ def _remembered(
     }
     machine.on_first(lambda: remember(network, served, **options) is None)
     kept = remember(network, served, **options)
-    return replace(material, kept=kept, place={int(row): at for at, row in enumerate(rows)})
+    others = material.others
+    if others is not None:
+        further, options = others.rows(recipe), options | {"cache": out / "views-of-others.npy"}
+        machine.on_first(lambda: remember(network, further, **options) is None)
+        others = replace(others, kept=remember(network, further, **options))
+    place = {int(row): at for at, row in enumerate(rows)}
+    return replace(material, kept=kept, place=place, others=others)
 
 
 def _served(run: Run, rows: NDArray[np.int64], *, learnt: bool) -> Served:
@@ -264,15 +272,19 @@ def _fitted(
     run.told.network(name)
     first, second = folder / "done", folder / SECOND / "done"
     _heed_labels(run, parts, name)
-    rows = (_served(run, parts[0], learnt=True), _served(run, parts[1], learnt=False))
     plan = _plan(run, parts[0])
     learnt = not first.exists()
+    student = _taught(run, name, parts, plan.cut) if learnt and run.recipe.distil else run
+    rows = (_served(student, parts[0], learnt=True), _served(run, parts[1], learnt=False))
     if not learnt:
         load_best(network, folder)
     else:
         folder.mkdir(parents=True, exist_ok=True)
         if run.recipe.model.batch_norm == "reestimated":
             _reestimate(run, network, parts[0])
+        if run.recipe.self_supervision:
+            assert isinstance(network, Network)
+            learn_from_pictures(run, network, rows[0], folder)
         fit_network(network, rows, plan, run.setting, folder=folder)
         run.machine.on_first(first.touch)
     if run.recipe.second_stage:
@@ -280,6 +292,26 @@ def _fitted(
     if learnt and run.page:
         run.machine.on_first(lambda: _page(run))
     return network.cpu().eval(), begun
+
+
+def _taught(
+    run: Run, name: str, parts: tuple[NDArray[np.int64], NDArray[np.int64]], cut: str
+) -> Run:
+    """The run with targets that teachers of a network have had a say in."""
+
+    def fit(own: Run, folder: str, some: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Network:
+        return _only_findings(_fitted(own, folder, some)[0])
+
+    def start(own: Run) -> Network:
+        return _only_findings(_begun(own).network)
+
+    trained = Trained(fit, start, partial(_served, learnt=False), cut)
+    return taught(run, name, parts, trained)
+
+
+def _only_findings(network: AnyNetwork) -> Network:
+    assert isinstance(network, Network)  # a recipe that distils asks for nothing else
+    return network
 
 
 def _begun(run: Run) -> Begun:
@@ -377,7 +409,7 @@ def out_of_fold(run: Run, division: Division = WHOLE) -> tuple[dict[str, NDArray
                 odds[held], good[held], every[held] = (found[n] for n in ("odds", "good", "every"))
             continue
         network, _ = _fitted(run, fold.name, (fold.train, fold.tune))
-        assert not isinstance(network, Segmenter)
+        assert not isinstance(network, Segmenter | Detector)
         round_weights(network)
         odds[held], good[held] = odds_of(run, network, held)
         every[held] = odds_of_all_views(run, network, held)
@@ -408,7 +440,7 @@ def _shipped(run: Run) -> tuple[Classifying, Begun]:
             "journal, say how well it fits and nothing more."
         )
     network, begun = _fitted(run, "final", shipped_rows(run.recipe, run.material.split))
-    assert not isinstance(network, Segmenter)
+    assert not isinstance(network, Segmenter | Detector)
     round_weights(network)
     return network, begun
 

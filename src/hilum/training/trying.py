@@ -16,7 +16,8 @@ from hilum.domain import LabelTable
 from hilum.models.views import head_of, layers_of
 from hilum.report.preview import Example, preview
 from hilum.training import sampling
-from hilum.training.loop import labels_of, to_training
+from hilum.training.detection.passing import start
+from hilum.training.loop import Passed, labels_of, to_training
 from hilum.training.lung_boxes import lung_boxes
 from hilum.training.machine import Machine, arithmetic
 from hilum.training.material import labels_and_tasks, material_of, split_of
@@ -95,9 +96,10 @@ def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:
         every = np.arange(len(few))
         plan = plan_of(recipe, material, every)
         served = material.served(recipe, every, recipe.augmentation.build())
-        network.start(material.labelled.targets, material.labelled.mask)
+        start(network, served)
         network.to(machine.fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         to_training(network, recipe.model)
+        passed = Passed(network, "")
         optimiser = build_optimiser(plan.optimiser, layers_of(network), head_of(network))
         tops = [group["lr"] / plan.optimiser.lr for group in optimiser.param_groups]
 
@@ -120,7 +122,7 @@ def sweep(recipe: Recipe, *, data: Path, weights: Path) -> Curve:
             for group, top in zip(optimiser.param_groups, tops, strict=True):
                 group["lr"] = rate * top
             with machine.fabric.autocast():
-                raw = network(*item.inputs)
+                raw = passed(*item.inputs)
             counts = plan.objective.counted(item.target, item.mask)
             loss = plan.objective.loss(raw, item.target, item.mask, counts, 0)
             optimiser.zero_grad()

@@ -15,18 +15,39 @@ networks of today, the picture checks and the page's previews look at, and an ei
 of a detector's full size."""
 
 
-def fit(pixels: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[np.float32], Affine]:
+Part = tuple[int, int, int, int]
+"""Left, top, width and height in whole pixels: what is shown of a picture."""
+
+
+def fit(
+    pixels: NDArray[np.float32], spec: Preprocessing, part: Part | None = None
+) -> tuple[NDArray[np.float32], Affine]:
     """Bring a picture to the input's size.
 
     Areas are averaged when the picture shrinks (no aliasing) and interpolated when it grows.
 
     Args:
         pixels: grey levels, float32 [rows, columns].
-        spec: size and fit.
+        spec: size, fit and crop.
+        part: what is cropped to, where the spec asks for a crop; the whole picture has to be said
+            as well.
 
     Returns:
         Grey levels float32 [size], and the map from points of the input to points of ``pixels``.
+
+    Raises:
+        ValueError: the spec asks for a crop and no part is given, or the other way round; or the
+            part does not lie in the picture.
     """
+    if (part is not None) != bool(spec.crop):
+        raise ValueError(f"a part {part} of the picture, and a crop to {spec.crop or 'nothing'}")
+    if part is not None:
+        left, top, wide, high = part
+        inner = pixels[max(top, 0) : top + high, max(left, 0) : left + wide]
+        if inner.shape != (high, wide) or not inner.size:
+            raise ValueError(f"the part {part} of a picture of {list(pixels.shape)}")
+        grey, to_part = fit(inner, spec.of_crop)
+        return grey, to_part.then(Affine.shift(left, top))
     rows, columns = pixels.shape
     high, wide = spec.size
     if spec.fit == "squash":
@@ -65,13 +86,15 @@ def normalise(grey: NDArray[np.float32], spec: Preprocessing) -> NDArray[np.floa
     return np.array(np.broadcast_to(values, shape), np.float32)
 
 
-def prepare(pixels: NDArray[np.float32], spec: Preprocessing) -> tuple[NDArray[np.float32], Affine]:
-    """Fit and normalise one picture.
+def prepare(
+    pixels: NDArray[np.float32], spec: Preprocessing, part: Part | None = None
+) -> tuple[NDArray[np.float32], Affine]:
+    """Fit and normalise one picture; arguments and errors are those of :func:`fit`.
 
     Returns:
         float32 [channels, rows, columns], and the map from the input to ``pixels``.
     """
-    grey, to_pixels = fit(pixels, spec)
+    grey, to_pixels = fit(pixels, spec, part)
     return normalise(grey, spec), to_pixels
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ from hilum.datasets.convert.labels import LABELS, labels_of, save_labels
 from hilum.datasets.table import load
 from hilum.domain import LabelTable
 from hilum.domain.boxes import Boxes
+from hilum.domain.text import text
 from hilum.errors import LabelError
 from hilum.phantoms import draw_chest
 
@@ -72,6 +74,25 @@ def test_copies_with_other_labels_are_refused(converted: Path) -> None:
         labels_of(table(names, ["a", "b", "a"], [0, 1, 1]), converted)
     with pytest.raises(LabelError, match="rows of 1 images disagree"):
         labels_of(table(names, ["a", "b", "other"], [0, 1, 0]), converted)
+
+
+@pytest.mark.parametrize(
+    ("row", "looked", "right_px", "message"),
+    [
+        (0, [1, 1, 1], 96, r"1 sources are copies .*: 0\.png and more/copy\.png"),
+        (1, [1, 1, 0], 96, r"1 sources are copies .*: 0\.png and more/copy\.png"),
+        (1, [1, 1, 1], 300, r"1 of 1 boxes reach outside their image: 1\.png \(256 × 320\)"),
+    ],
+)
+def test_boxes_that_copies_or_sizes_gainsay_are_named(
+    row: int, looked: list[int], right_px: int, message: str, converted: Path
+) -> None:
+    names = ["0.png", "1.png", "more/copy.png"]
+    whole = table(names, ["a", "b", "a"], [0, 1, 0])
+    corners = np.array([[64.0, 80, right_px - 64, 160]])
+    boxes = Boxes(np.array([row]), text(["mass"]), corners, np.array(looked, bool))
+    with pytest.raises(LabelError, match=message):
+        labels_of(replace(whole, boxes=boxes), converted)
 
 
 def test_no_picture_at_all(converted: Path) -> None:

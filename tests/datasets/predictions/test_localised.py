@@ -78,11 +78,21 @@ def test_boxes_beyond_their_image_are_told():
     assert any("30 of 30 predicted boxes reach beyond their image" in note for note in notes)
 
 
+def test_boxes_in_another_frame_are_told_where_no_size_is_known():
+    assert not localise(table(), predicted(range(N)), samples=50)[1]
+    _, notes = localise(table(), predicted(range(N), at=300.0), samples=50)
+    assert len(notes) == 1
+    assert notes[0].startswith("Predicted boxes end at 320 px at most, readers' boxes at 30 px")
+
+
 def test_without_boxes_there_is_nothing_to_measure():
     bare = LabelTable(images=["0.png"], findings=("mass",), states=np.zeros((1, 1), np.uint8),
                       patients=["p"])  # fmt: skip
     with pytest.raises(LabelError, match="holds no boxes"):
         localise(bare, predicted([0]))
+    for ask in (lambda none: localise(table(), none), lambda none: highest(none, table())):
+        with pytest.raises(LabelError, match="holds no box: there is nothing to measure"):
+            ask(predicted([]))
     with pytest.raises(LabelError, match="tells of others"):
         localise(table(), predicted([0], key="nodule"))
 

@@ -44,7 +44,7 @@ def test_strings_are_read_and_written():
         "opacity 0.5 1 2 3",
         "covid 1 0 0 1 1",
         "none x 0 0 1 1",
-        "opacity 1 5 5 5 9",
+        "opacity 1 5 5 inf 9",
         "none nan 0 0 1 1",
     ],
 )
@@ -52,6 +52,16 @@ def test_strings_that_mean_nothing(tmp_path, string):
     path = tmp_path / "s.csv"
     path.write_text(f"Id,PredictionString\na_image,{string}\n")
     with pytest.raises(LabelError, match=r"1 strings are no groups of label.*'a_image'"):
+        read_prediction_strings(path)
+
+
+def test_boxes_without_area_are_named(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text(
+        "Id,PredictionString\na_image,opacity 1 5 5 5 9\nb_image,none 1 0 0 1 1\n"
+        "c_image,opacity 1 0 0 9 9 opacity 0.5 9 9 3 3\n"
+    )
+    with pytest.raises(LabelError, match=r"2 ids have no area: a_image: 5 5 5 9, c_image: 9 9 3 3"):
         read_prediction_strings(path)
 
 

@@ -63,6 +63,21 @@ def test_coco_is_that_of_pycocotools(seed, threshold, ties):
     assert mine.mean.value == pytest.approx(theirs.mean(), abs=1e-12)
 
 
+def test_coco_is_that_of_pycocotools_on_a_thousand_sets():
+    """Sets of one to eight images: findings without a box, images without any, equal scores."""
+    for seed in range(1000):
+        threshold = (0.1, 0.25, 0.5, 0.75)[seed % 4]
+        reference, predicted = drawn(10_000 + seed, 1 + seed % 8, ties=seed % 3 == 0)
+        if not len(predicted):
+            continue  # pycocotools reads no empty list of boxes
+        theirs = by_pycocotools(reference, predicted, threshold)
+        mine = mean_average_precision(reference, predicted, KEYS, threshold=threshold)
+        told = [-1.0 if m.value is None else m.value for m in mine.each]  # as pycocotools says it
+        assert told == pytest.approx(theirs.tolist(), abs=1e-9), seed
+        if (theirs >= 0).any():
+            assert mine.mean.value == pytest.approx(theirs[theirs >= 0].mean(), abs=1e-9), seed
+
+
 def test_coco_counts_a_hundred_boxes_an_image():
     rng = np.random.default_rng(0)
     reference = Boxes(np.zeros(1, int), text(["mass"]), np.array([[10, 10, 50, 50]]), [True])

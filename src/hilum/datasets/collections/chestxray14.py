@@ -14,9 +14,10 @@ from hilum.datasets import counts
 from hilum.datasets.collection import Collection, Variant
 from hilum.datasets.columns import Columns, read_csv
 from hilum.datasets.files import find_table, locate, need_table
+from hilum.datasets.reference_boxes import reference_boxes
 from hilum.datasets.source import read_columns, read_header
+from hilum.datasets.table import with_boxes
 from hilum.domain import CHEST14, LabelTable, State, finding
-from hilum.domain.boxes import Boxes
 from hilum.domain.text import Text, first_few, text
 from hilum.errors import LabelError
 
@@ -237,7 +238,10 @@ def _with_boxes(table: LabelTable, folder: Path) -> LabelTable:
         notes += (f"{int((~known).sum())} boxes are on images without a row: left out.",)
     # Boxes were drawn for single findings on chosen images; the rest was never looked at.
     annotated = np.isin(np.arange(len(table)), at[known])
-    return replace(table, boxes=Boxes(at[known], keys[known], xywh[known], annotated), notes=notes)
+    drawn = reference_boxes(
+        path.name, table.images, at[known], keys[known], xywh[known], annotated=annotated
+    )
+    return with_boxes(replace(table, notes=notes), drawn)
 
 
 def _with_split(table: LabelTable, folder: Path, choices: tuple[_Lists, ...]) -> LabelTable:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hilum.datasets import counts
 from hilum.datasets.collection import Collection, Variant
 from hilum.datasets.files import find_table, locate, need_table
+from hilum.datasets.reference_boxes import reference_boxes
 from hilum.datasets.source import read_columns
 from hilum.datasets.table import with_boxes
 from hilum.domain import LabelTable, State
@@ -103,6 +104,13 @@ def _boxes(path: Path, table: LabelTable) -> Boxes:
             f"{first_few(strangers)}."
         )
     drawn = cells["Target"] == "1"
+    empty = np.stack([cells[name] == "" for name in corner]).all(0)
+    odd = cells["patientId"][~drawn & ~empty].tolist()
+    if odd:
+        raise LabelError(
+            f"{path.name}: {len(odd)} rows have a box, and a Target that says there is none: "
+            f"{first_few(odd)}."
+        )
     present = table.states[:, FINDINGS.index("pneumonia_opacity")] == State.PRESENT
     boxed = np.zeros(len(table), np.bool_)
     boxed[rows[drawn]] = True
@@ -118,8 +126,8 @@ def _boxes(path: Path, table: LabelTable) -> Boxes:
         raise LabelError(f"{path.name}: a corner of a box is no number: {error}.") from error
     looked = np.zeros(len(table), np.bool_)
     looked[rows] = True
-    keys = text(["pneumonia_opacity"]).repeat(int(drawn.sum()))
-    return Boxes(rows[drawn], keys, xywh, looked)
+    keys = ["pneumonia_opacity"] * int(drawn.sum())
+    return reference_boxes(path.name, table.images, rows[drawn], keys, xywh, annotated=looked)
 
 
 def _patients(folder: Path, images: Text) -> tuple[Text, dict[str, Text], tuple[str, ...]]:

@@ -14,9 +14,9 @@ from hilum.datasets import counts
 from hilum.datasets.collection import Collection, Count, Variant
 from hilum.datasets.columns import STATES, stated
 from hilum.datasets.files import find_table, locate, need_table
+from hilum.datasets.reference_boxes import reference_boxes
 from hilum.datasets.source import read_columns
 from hilum.domain import LabelTable, State
-from hilum.domain.boxes import Boxes
 from hilum.domain.text import Text, first_few, repeated, text
 from hilum.errors import LabelError
 
@@ -44,6 +44,7 @@ class _Rows:
     """What either pair of tables says, a row an image.
 
     Attributes:
+        name: of the file with the boxes.
         images: DICOM files without ".dcm".
         studies: one an image.
         patients: one an image.
@@ -53,6 +54,7 @@ class _Rows:
         notes: as in the label table.
     """
 
+    name: str
     images: Text
     studies: Text
     patients: Text
@@ -91,7 +93,16 @@ def _read_original(folder: Path) -> LabelTable:
     classes = _classes(studies, of_study)[at]
     return _table(
         folder,
-        _Rows(names, of_image["StudyInstanceUID"], patients, classes, boxes, columns, tuple(notes)),
+        _Rows(
+            images.name,
+            names,
+            of_image["StudyInstanceUID"],
+            patients,
+            classes,
+            boxes,
+            columns,
+            tuple(notes),
+        ),
     )
 
 
@@ -109,6 +120,7 @@ def _read_kfold(folder: Path) -> LabelTable:
     return _table(
         folder,
         _Rows(
+            path.name,
             cells["imageid"],
             cells["studyid"],
             cells["patientid"],
@@ -148,7 +160,9 @@ def _table(folder: Path, rows: _Rows) -> LabelTable:
         states=np.column_stack([rows.classes, opacity]).astype(np.uint8),
         patients=rows.patients,
         columns={"study": rows.studies, **rows.columns},
-        boxes=Boxes(at, text(["opacity"] * len(at)), xywh, ~skipped),
+        boxes=reference_boxes(
+            rows.name, rows.images, at, ["opacity"] * len(at), xywh, annotated=~skipped
+        ),
         notes=tuple(notes),
     )
     found = locate(table, folder, FILES, name=lambda path: path.stem).table

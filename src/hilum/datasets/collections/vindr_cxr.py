@@ -13,6 +13,7 @@ from hilum.datasets import counts
 from hilum.datasets.collection import Collection, Variant
 from hilum.datasets.columns import stated
 from hilum.datasets.files import find_table, locate, need_table
+from hilum.datasets.reference_boxes import reference_boxes
 from hilum.datasets.source import read_columns, read_header
 from hilum.domain import LabelTable, State
 from hilum.domain.boxes import Boxes
@@ -277,7 +278,8 @@ def _boxes(
     notes = (f"{path.name}: {int(flat.sum())} boxes without area left out.",) if flat.any() else ()
     xywh = np.stack([left, top, right - left, bottom - top], axis=1)[keep]
     keys = text(_keys(labels))[column[keep]]
-    return Boxes(at[keep], keys, xywh, np.ones(len(images), np.bool_)), notes
+    looked = np.ones(len(images), np.bool_)
+    return reference_boxes(path.name, images, at[keep], keys, xywh, annotated=looked), notes
 
 
 def _known(path: Path, cells: Text, labels: tuple[str, ...]) -> None:

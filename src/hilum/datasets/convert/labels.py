@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.datasets.columns import one_row_an_image
 from hilum.datasets.convert.wayback import PRIVATE, output_names
@@ -13,7 +15,7 @@ from hilum.datasets.source import read_columns
 from hilum.datasets.table import save
 from hilum.domain import LabelTable
 from hilum.domain.boxes import Boxes
-from hilum.domain.text import text
+from hilum.domain.text import first_few, text
 from hilum.errors import LabelError
 
 LABELS = f"{PRIVATE}/labels.csv"
@@ -32,7 +34,7 @@ def labels_of(table: LabelTable, out: Path) -> tuple[LabelTable, tuple[str, ...]
 
     Raises:
         LabelError: no image has a picture; an image may be several files; sources that share a
-            picture have different labels or patients.
+            picture have different labels, patients or boxes; boxes reach outside their source.
         RunError: the folder holds no conversion.
     """
     found = output_names(out, table.images.tolist())
@@ -61,11 +63,57 @@ def labels_of(table: LabelTable, out: Path) -> tuple[LabelTable, tuple[str, ...]
     if kept.boxes is None:
         return made, missing
     first = {name: at for at, name in reversed(list(enumerate(names)))}
+    _check_boxes(kept, kept.boxes, names, first)
+    _check_inside(kept, kept.boxes, sizes[:, 2:])
     at = np.array([first[name] for name in made.images.tolist()], np.int64)
     scale = sizes[at, :2] / sizes[at, 2:]
     boxes = kept.boxes.rows(at)
     xywh = boxes.xywh * np.tile(scale[boxes.row], 2)
     return replace(made, boxes=Boxes(boxes.row, boxes.finding, xywh, boxes.annotated)), missing
+
+
+def _check_boxes(
+    table: LabelTable, boxes: Boxes, names: Sequence[str], first: Mapping[str, int]
+) -> None:
+    """See that sources of one picture have the same boxes.
+
+    Raises:
+        LabelError: they have not.
+    """
+    odd: list[str] = []
+    for row, name in enumerate(names):
+        other = first[name]
+        if other == row:
+            continue
+        (one, here), (two, there) = boxes.of(row), boxes.of(other)
+        same = one.tolist() == two.tolist() and here.tolist() == there.tolist()
+        if not same or boxes.annotated[row] != boxes.annotated[other]:
+            odd.append(f"{table.images[other]} and {table.images[row]}")
+    if odd:
+        raise LabelError(
+            f"{len(odd):,} sources are copies of others, byte by byte, and have other boxes, or "
+            f"readers looked at one of both alone: {first_few(odd, quoted=False)}. Leave one out."
+        )
+
+
+def _check_inside(table: LabelTable, boxes: Boxes, sizes: NDArray[np.int64]) -> None:
+    """See that boxes lie in their sources, whose sizes [images, 2] are known now.
+
+    Raises:
+        LabelError: some reach beyond.
+    """
+    wide, high = sizes.astype(np.int32).T
+    out = np.flatnonzero(boxes.outside(wide, high))
+    if len(out):
+        said = [
+            f"{table.images[row]} ({wide[row]} × {high[row]}): {boxes.xywh[at].round(1).tolist()}"
+            for at in out.tolist()
+            for row in [boxes.row[at]]
+        ]
+        raise LabelError(
+            f"{len(out):,} of {len(boxes):,} boxes reach outside their image: "
+            f"{first_few(said, quoted=False)}. Were they measured on pictures of another size?"
+        )
 
 
 def save_labels(table: LabelTable, out: Path) -> tuple[int, tuple[str, ...]]:

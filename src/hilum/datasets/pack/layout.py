@@ -69,10 +69,12 @@ class PackSpec:
         fit: "short-side" keeps the whole picture in its proportions: its shorter side gets the
             size; it is never enlarged, and its longer side is at most twice the size. "squash",
             "letterbox" and "centre-crop" are those of a bundle's preprocessing.
+        crop: in words, what was cut out before that, and by what; empty for whole pictures.
     """
 
     size: tuple[int, int]
     fit: str
+    crop: str = ""
 
     def __post_init__(self) -> None:
         if self.fit not in FITS:
@@ -81,10 +83,13 @@ class PackSpec:
             raise RunError(f"size {self.size}: give 16 to 4,096 px.")
         if self.fit == "short-side" and self.size[0] != self.size[1]:
             raise RunError(f"size {self.size}: the shorter side has one length.")
+        if self.fit == "short-side" and self.crop:
+            raise RunError("short-side keeps whole pictures; a crop needs one of the other fits.")
 
     def __str__(self) -> str:
         high, wide = self.size
-        return f"{high if high == wide else f'{high} × {wide}'} px, {self.fit}"
+        cut = f", {self.crop}" if self.crop else ""
+        return f"{high if high == wide else f'{high} × {wide}'} px, {self.fit}{cut}"
 
     @property
     def equal(self) -> bool:
@@ -166,7 +171,9 @@ def read_facts(folder: Path) -> Facts:
     try:
         high, wide = said["size"]
         tables = tuple(Packed(**table) for table in said["tables"])
-        return Facts(PackSpec((high, wide), said["fit"]), tables, said["files"])
+        return Facts(
+            PackSpec((high, wide), said["fit"], said.get("crop", "")), tables, said["files"]
+        )
     except (KeyError, TypeError, ValueError, RunError) as error:
         raise PackError(f"{path} is damaged; copy the pack again.") from error
 
@@ -183,6 +190,7 @@ def write_facts(folder: Path, facts: Facts, count: int) -> None:
         "format": FORMAT,
         "size": list(facts.spec.size),
         "fit": facts.spec.fit,
+        **({"crop": facts.spec.crop} if facts.spec.crop else {}),
         "pictures": count,
         "tables": [asdict(table) for table in facts.tables],
         "files": facts.files and dict(facts.files),

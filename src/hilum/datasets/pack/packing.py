@@ -33,7 +33,7 @@ from hilum.datasets.pack.layout import (
     read_names,
     write_facts,
 )
-from hilum.datasets.pack.picture import Refused, Work, decode
+from hilum.datasets.pack.picture import PartOf, Refused, Work, decode
 from hilum.datasets.pack.writer import Picture, Writer
 from hilum.datasets.side_by_side import in_order
 from hilum.domain import LabelTable
@@ -80,6 +80,7 @@ class Packing:
 
     def __init__(self, folder: Path, table: LabelTable, images: Path, held: int) -> None:
         self.folder, self._table, self._images = folder, table, images
+        self._part_of: PartOf | None = None
         self._release = weakref.finalize(self, os.close, held)
         self.refused: list[Refused] = []
 
@@ -92,6 +93,7 @@ class Packing:
         *,
         spec: PackSpec,
         append: bool = False,
+        part_of: PartOf | None = None,
     ) -> Self:
         """Begin a pack, or go on with one.
 
@@ -101,6 +103,7 @@ class Packing:
             images: folder that the table's images are relative to.
             spec: what the pictures shall be.
             append: the pack may hold pictures of other tables.
+            part_of: what is cut out of a radiograph; goes with ``spec.crop``.
 
         Raises:
             RunError: the folder holds something else, pictures of another size, or of another
@@ -125,6 +128,7 @@ class Packing:
                 f"The pack {folder} cannot be written: {error.strerror}; choose another with -o."
             ) from error
         packing = cls(folder, table, images, held)
+        packing._part_of = part_of
         try:
             with _told(folder, "nothing is lost"):
                 packing._begin(spec, append)
@@ -174,7 +178,8 @@ class Packing:
 
     def work(self, name: str) -> Picture | Refused:
         """Decode one image; may be called by several threads at once."""
-        return decode(self._images, name, self._facts.spec)
+        cut = () if self._part_of is None else (self._part_of,)
+        return decode(self._images, name, self._facts.spec, *cut)
 
     def estimate(self, workers: int) -> Estimate:
         """What the run will take, from a sample of the images.

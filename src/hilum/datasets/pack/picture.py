@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from hilum.bundles.card import Preprocessing
 from hilum.datasets.pack.layout import PackSpec
 from hilum.datasets.pack.writer import Picture
-from hilum.domain import Affine
+from hilum.domain import Affine, Radiograph
 from hilum.errors import IntakeError
 from hilum.imaging import load, read
 from hilum.imaging.shrink import shrink
-from hilum.transforms.preprocess import LONGEST_PX, fit
+from hilum.transforms.preprocess import LONGEST_PX, Part, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,20 @@ class Refused:
 
 
 Work = Callable[[str], Picture | Refused]
+PartOf = Callable[[Radiograph], Part]
+"""What is cut out of a radiograph; may be called by several threads at once."""
 
 
-def decode(folder: Path, name: str, spec: PackSpec) -> Picture | Refused:
+def decode(
+    folder: Path, name: str, spec: PackSpec, part_of: PartOf | None = None
+) -> Picture | Refused:
     """Read one image as `hilum read` does, and bring it to the pack's size.
 
     Args:
         folder: that the name is relative to.
         name: of the image in its table.
         spec: size and fit.
+        part_of: what is cut out of it before that; None to take it whole.
     """
     path = folder / name
     shortest = spec.size[0]
@@ -55,8 +60,10 @@ def decode(folder: Path, name: str, spec: PackSpec) -> Picture | Refused:
     except IntakeError as error:
         return Refused(name, error.code, str(error))
     if spec.equal:
-        wanted = Preprocessing.model_validate({"size": spec.size, "fit": spec.fit})
-        grey, to_pixels = fit(radiograph.pixels, wanted)
+        cut = {"crop": "lungs"} if part_of is not None else {}
+        wanted = Preprocessing.model_validate({"size": spec.size, "fit": spec.fit, **cut})
+        part = None if part_of is None else part_of(radiograph)
+        grey, to_pixels = fit(radiograph.pixels, wanted, part)
     else:
         grey, to_pixels = _short_side(radiograph.pixels, shortest)
     return Picture(

@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 from hilum.datasets.predicted_boxes import BoxFile, placed_boxes
 from hilum.datasets.predictions.load import Predictions
 from hilum.domain import LabelTable
-from hilum.domain.text import first_few
+from hilum.domain.text import coded, first_few
 from hilum.errors import LabelError
 from hilum.evaluation.localisation import LocalisationResult, PredictedBoxes
 from hilum.evaluation.localisation.appraisal import appraise
+from hilum.evaluation.localisation.predicted import MOST
 
 _SEED = 61
+
+FEWEST, FRAMES = 10, 2.0
+"""Boxes on either side from which frames are compared; and how many times as far the ones may reach
+as the others."""
 
 
 def localise(
@@ -42,7 +47,7 @@ def localise(
         The numbers, and what was left out or assumed.
 
     Raises:
-        LabelError: the table has no boxes, or none of a predicted finding.
+        LabelError: the table has no boxes, or none of a predicted finding; or none is predicted.
     """
     if part:
         table = table.rows(np.flatnonzero(table.column("split") == part))
@@ -50,6 +55,7 @@ def localise(
         raise LabelError("The label table holds no boxes to measure predicted ones against.")
     drawn = set(table.boxes.finding.tolist())
     said = list(dict.fromkeys(boxes.findings.tolist()))
+    _check_any(boxes)
     keys = [key for key in table.findings if key in drawn and key in said]
     keys += sorted(drawn & set(said) - set(keys))
     if not keys:
@@ -82,6 +88,20 @@ def localise(
             f"{beyond:,} of {len(placed.row):,} predicted boxes reach beyond their image, by over "
             f"a pixel: are they in pixels of the file that the labels speak of?"
         )
+    unlooked = ~table.boxes.annotated[placed.row]
+    if unlooked.any() and not only_boxed:
+        told.append(
+            f"{int(unlooked.sum()):,} predicted boxes lie on images on which no reader looked for "
+            f"boxes, which is not the same as finding none: neither right nor wrong, left out."
+        )
+    crowded = _crowded(placed)
+    if crowded:
+        told.append(
+            f"{crowded:,} images have over {MOST} predicted boxes of one finding: COCO's precision "
+            f"counts the {MOST} surest, all other numbers all of them."
+        )
+    if sizes is None:
+        told += _frames(table.boxes.xywh, placed.xywh)
     if only_boxed:
         told.append(
             "Readers drew boxes only on images that they knew to have a finding: each finding's "
@@ -91,6 +111,37 @@ def localise(
     if lost:
         told.append(f"Boxes of {first_few(lost, quoted=False)} are not predicted, nor measured.")
     return found, tuple(told)
+
+
+def _frames(reference: NDArray[np.float64], predicted: NDArray[np.float64]) -> list[str]:
+    """Whether boxes seem to be in pixels of pictures of another size, where sizes are not known."""
+    if min(len(reference), len(predicted)) < FEWEST:
+        return []
+    theirs, mine = ((xywh[:, :2] + xywh[:, 2:]).max() for xywh in (reference, predicted))
+    if 1 / FRAMES < mine / theirs < FRAMES:
+        return []
+    said = f"Predicted boxes end at {mine:,.0f} px at most, readers' boxes at {theirs:,.0f} px"
+    return [f"{said}: are both in pixels of the same files?"]
+
+
+def _crowded(placed: PredictedBoxes) -> int:
+    """Images with more boxes of a finding than COCO counts."""
+    _, kind = coded(placed.finding)
+    pairs, count = np.unique(np.stack([placed.row, kind]), axis=1, return_counts=True)
+    return len(np.unique(pairs[0, count > MOST]))
+
+
+def _check_any(boxes: BoxFile) -> None:
+    """See that a model drew anything.
+
+    Raises:
+        LabelError: it did not.
+    """
+    if not len(boxes.images):
+        raise LabelError(
+            f"{boxes.name} holds no box: there is nothing to measure, and every box of the labels "
+            f"is missed."
+        )
 
 
 def _beyond(placed: PredictedBoxes, sizes: NDArray[np.float64]) -> int:
@@ -110,7 +161,11 @@ def highest(boxes: BoxFile, table: LabelTable) -> Predictions:
 
     Returns:
         Scores that can be ranked, and are no probabilities.
+
+    Raises:
+        LabelError: there is no box at all.
     """
+    _check_any(boxes)
     placed, notes = placed_boxes(boxes, table)
     keys = tuple(dict.fromkeys(placed.finding.tolist()))
     least = float(placed.score.min(initial=0.0)) - 1.0

@@ -18,7 +18,7 @@ from hilum.domain import finding
 from hilum.domain.text import coded, first_few, text
 from hilum.errors import LabelError, RunError
 
-STUDY, IMAGE = "_study", "_image"
+STUDY, IMAGE, OPACITY = "_study", "_image", "opacity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Wanted:
             takes the operating points of the bundle that predicted.
         decide: write 1 and 0 in place of probabilities.
         studies: image → study, for ids of studies; told from the images' folders where empty.
-        boxes: of opacities, for ids of images.
+        boxes: for ids of images; those of opacities are taken.
     """
 
     missing: str | None = None
@@ -92,7 +92,7 @@ def fill(predictions: Predictions, template: Template, wanted: Wanted | None = N
 
     Raises:
         LabelError: ids without a prediction (unless a value is given for them), columns that
-            nothing fills, or decisions without a threshold.
+            nothing fills, decisions without a threshold, or boxes of which none is an opacity.
     """
     wanted = wanted or Wanted()
     if template.kind == "strings":
@@ -256,7 +256,19 @@ def _of_images(predictions: Predictions, wanted: Wanted) -> tuple[dict[str, str]
     if wanted.boxes is None:
         notes.append("No boxes were given: images say none alone, and opacity nowhere.")
     else:
-        names, at = coded(wanted.boxes.images)
+        opacity = wanted.boxes.findings == OPACITY
+        if len(opacity) and not opacity.any():
+            others = list(dict.fromkeys(wanted.boxes.findings.tolist()))
+            raise LabelError(
+                f"{wanted.boxes.name} holds boxes of {first_few(others)}; the challenge asks for "
+                f"boxes of opacities ({OPACITY})."
+            )
+        if not opacity.all():
+            notes.append(
+                f"{int((~opacity).sum()):,} boxes of other findings than {OPACITY} are left out."
+            )
+        names, at = coded(wanted.boxes.images[opacity])
+        corners, scores = wanted.boxes.xywh[opacity], wanted.boxes.scores[opacity]
         rows, how = rows_of(names, predictions.images)
         if how:
             notes.append(f"Boxes were matched to images by {how}.")
@@ -264,9 +276,9 @@ def _of_images(predictions: Predictions, wanted: Wanted) -> tuple[dict[str, str]
         if lost:
             notes.append(f"Boxes on {lost:,} images without predictions are left out.")
         for box in np.flatnonzero(rows[at] >= 0).tolist():
-            one = (float(wanted.boxes.scores[box]), wanted.boxes.xywh[box].tolist())
+            one = (float(scores[box]), corners[box].tolist())
             drawn.setdefault(int(rows[at[box]]), []).append(one)
-    key = "opacity" if "opacity" in predictions.findings else ""
+    key = OPACITY if OPACITY in predictions.findings else ""
     of_none = APPEARANCES["negative"]
     column = predictions.findings.index(key or of_none)
     _whole(predictions, predictions.values[:, column])

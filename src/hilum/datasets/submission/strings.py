@@ -46,11 +46,19 @@ def read_prediction_strings(path: Path) -> dict[str, tuple[Said, ...]]:
         raise LabelError(f"{path.name}: {len(twice)} ids stand twice: {first_few(twice)}.")
     found: dict[str, tuple[Said, ...]] = {}
     odd: list[str] = []
+    flat: list[str] = []
     for name, written in zip(ids, cells[STRING].tolist(), strict=True):
         try:
             found[name] = parsed(written)
+        except FlatBox as error:
+            flat.append(f"{name}: {error}")
         except ValueError:
             odd.append(name)
+    if flat:
+        raise LabelError(
+            f"{path.name}: boxes of {len(flat)} ids have no area: {first_few(flat, quoted=False)}; "
+            f"a box is left, top, right, bottom."
+        )
     if odd:
         raise LabelError(
             f"{path.name}: {len(odd)} strings are no groups of label, confidence, left, top, "
@@ -59,21 +67,28 @@ def read_prediction_strings(path: Path) -> dict[str, tuple[Said, ...]]:
     return found
 
 
+class FlatBox(ValueError):
+    """A box that ends where it begins, or before."""
+
+
 def parsed(written: str) -> tuple[Said, ...]:
     """What a string says.
 
     Raises:
         ValueError: it is no groups of six words with a known label and finite numbers.
+        FlatBox: likewise, of a box without area.
     """
     words = written.split()
     said: list[Said] = []
     for at in range(0, len(words), _GROUP):
         label, *rest = words[at : at + _GROUP]
         confidence, left, top, right, bottom = (float(word) for word in rest)
-        if label not in _KNOWN or not all(map(math.isfinite, (confidence, left, top))):
+        if label not in _KNOWN or not all(
+            map(math.isfinite, (confidence, left, top, right, bottom))
+        ):
             raise ValueError(label)
         if not (right > left and bottom > top):
-            raise ValueError(label)
+            raise FlatBox(" ".join(rest[1:]))
         said.append(Said(label, confidence, (left, top, right, bottom)))
     return tuple(said)
 
@@ -121,6 +136,13 @@ def siim_reference(table: LabelTable) -> dict[str, tuple[Said, ...]]:
             Said("opacity", 1.0, (x, y, x + w, y + h)) for x, y, w, h in drawn.tolist()
         ) or (Said("none", 1.0),)
     return found
+
+
+def siim_patients(table: LabelTable) -> dict[str, str]:
+    """Whom each id of :func:`siim_reference` is of."""
+    images = [f"{Path(image).stem}_image" for image in table.images.tolist()]
+    studies = [f"{study}_study" for study in table.column("study").tolist()]
+    return dict(zip((*studies, *images), 2 * table.patients.tolist(), strict=True))
 
 
 def said_of_study(probability: Mapping[str, float]) -> tuple[Said, ...]:

@@ -5,6 +5,7 @@ from hilum.evaluation.localisation.appraisal import (
     LocalisationResult,
     appraise,
 )
+from hilum.evaluation.localisation.evidence import evidence_in_boxes
 from hilum.evaluation.localisation.froc import Froc, froc
 from hilum.evaluation.localisation.overlap import dice, hull, iobb, iou, region_iou
 from hilum.evaluation.localisation.overlap_table import OverlapRow, overlap_table
@@ -40,6 +41,7 @@ __all__ = [
     "average_precision_boxes",
     "centres_of_surest",
     "dice",
+    "evidence_in_boxes",
     "froc",
     "hull",
     "iobb",

@@ -51,8 +51,8 @@ class CascadeReading:
 
     Attributes:
         reading: the findings of all stages that read it, as one. Where two read one finding, the
-            later speaks for it. Gate and verdict are those of the first stage that read. What
-            reading rounds said is kept by the readings of the stages.
+            later speaks for it, and so with boxes. Gate and verdict are those of the first stage
+            that read. What reading rounds said is kept by the readings of the stages.
         steps: one a stage, in the cascade's order.
     """
 
@@ -89,6 +89,11 @@ class CascadeReading:
         """Findings that were read → the stage that speaks for each: the last that read it."""
         read = [(step.stage, step.reading) for step in self.steps if step.reading is not None]
         return {p.finding: stage for stage, reading in read for p in reading.predictions}
+
+    @property
+    def boxed_by(self) -> dict[str, str]:
+        """Findings that boxes were looked for → the stage that speaks for each."""
+        return _boxed_by(self.steps)
 
     @property
     def untold(self) -> dict[str, Step]:
@@ -157,6 +162,10 @@ def joined(steps: Sequence[Step], *, name: str, digest: str) -> CascadeReading |
         for prediction in reading.predictions
         if speaks[prediction.finding] == step.stage
     ]
+    draws = _boxed_by(steps)
+    boxes = [
+        box for step, reading in read for box in reading.boxes if draws[box.finding] == step.stage
+    ]
     first = read[0][1]
     restated = [r.prevalence.split(", ") for _, r in read if r.prevalence != "training"]
     said = ", ".join(dict.fromkeys(part for parts in restated for part in parts))
@@ -169,8 +178,15 @@ def joined(steps: Sequence[Step], *, name: str, digest: str) -> CascadeReading |
         notes=(*_notes({s.stage: r.notes for s, r in read}), *_of_steps(steps, speaks)),
         prevalence=said or "training",
         rounds=None,
+        boxed=tuple(draws),
+        boxes=tuple(sorted(boxes, key=lambda box: -box.score)),
     )
     return CascadeReading(whole, tuple(steps))
+
+
+def _boxed_by(steps: Sequence[Step]) -> dict[str, str]:
+    read = [(step.stage, step.reading) for step in steps if step.reading is not None]
+    return {key: stage for stage, reading in read for key in reading.boxed}
 
 
 def _refusal(steps: Sequence[Step]) -> CascadeRefusal:

@@ -11,6 +11,7 @@ from hilum.bundles.cascades import Cascade
 from hilum.domain import Prediction, Radiograph, Reading, Refusal, from_label
 from hilum.errors import CascadeError, UnknownName
 from hilum.imaging import FoundFile
+from hilum.reading.boxes.finding import boxed
 from hilum.reading.cascade.chain import Chain, ChainStage
 from hilum.reading.cascade.conditions import facts, holds, why_unknown
 from hilum.reading.cascade.outcome import CascadeReading, Step, joined
@@ -49,6 +50,7 @@ class CascadeReader:
         mend: bool = False,
         runtime: str = "onnxruntime",
         rounds: Plan | RoundSet | str | Path | None = None,
+        boxes: bool = False,
     ) -> CascadeReader:
         """Make a reader; a bundle that stands in several stages is loaded once.
 
@@ -63,10 +65,12 @@ class CascadeReader:
             mend: put right what a picture shows beyond doubt to be wrong in its header.
             runtime: what runs the graphs; see :data:`hilum.runtime.RUNTIMES`.
             rounds: look several times at every stage; as :meth:`hilum.reading.Reader.of` takes it.
+            boxes: whether readings say where findings lie, of every stage whose bundle draws boxes.
 
         Raises:
-            CascadeError: there is no such cascade, or it or a bundle of it is not sound; or it
-                judges probabilities, and the rounds are joined into something else.
+            CascadeError: there is no such cascade, or it or a bundle of it is not sound; it judges
+                probabilities, and the rounds are joined into something else; or boxes are asked
+                for, and no bundle draws any.
             RecipeError: no such rounds, or weights that lack a finding of a bundle.
             UnknownName: no such runtime, or a prevalence for a finding that no stage reads.
             RunError: a prevalence that is out of range, or cannot be restated for.
@@ -80,6 +84,11 @@ class CascadeReader:
             keys = [key for stage in chain.stages for key in stage.bundle.card.keys]
             plan = named(plan, keys, of="cascade")
             _check_join(plan, chain)
+        if boxes and not any(boxed(stage.bundle.card) for stage in chain.stages):
+            raise CascadeError(
+                f"no bundle of {chain.name} draws boxes: read without boxes, or name another "
+                f"cascade"
+            )
         made: dict[str, Reader] = {}
         for stage in chain.stages:
             bundle = stage.bundle
@@ -94,6 +103,7 @@ class CascadeReader:
                     mend=mend,
                     runtime=runtime,
                     rounds=None if plan is None else narrowed(plan, bundle.card.keys),
+                    boxes=boxes and bool(boxed(bundle.card)),
                 )
         readers = tuple(made[stage.bundle.digest] for stage in chain.stages)
         return cls(chain, readers, keep_radiograph)

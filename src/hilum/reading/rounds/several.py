@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.domain import Note, Prediction, Radiograph, Rounds, finding
+from hilum.domain import Heatmap, Note, Prediction, Radiograph, Rounds, finding
+from hilum.reading.boxes.finding import found
 from hilum.reading.rounds.checking import operating_points, restated
 from hilum.reading.rounds.joining import JOINS_OF_PROBABILITIES, VOTES_TO_WIN, Joined, join
 from hilum.reading.rounds.laying import lay_back
 from hilum.reading.seen import Seen, finite, heatmaps
-from hilum.transforms.preprocess import fit, normalise
+from hilum.transforms.preprocess import Part, fit, normalise
 from hilum.transforms.rounds import look
 
 if TYPE_CHECKING:
-    from hilum.domain import Affine
+    from hilum.domain import Affine, FoundBox
     from hilum.reading.reader import Reader
     from hilum.reading.rounds.plan import Plan
 
@@ -25,22 +26,30 @@ UNSURE = "rounds-disagree"
 """Code of the note that tells which findings are left undecided."""
 
 
-def several(reader: Reader, plan: Plan, radiograph: Radiograph) -> Seen | None:
+def several(
+    reader: Reader, plan: Plan, radiograph: Radiograph, part: Part | None = None
+) -> Seen | None:
     """Look at a radiograph in rounds, one forward pass each.
 
     A pass a picture is quicker on a processor than a batch: what the network holds of ten pictures
     no longer fits into the processor's caches.
 
+    Args:
+        reader: what looks.
+        plan: how often, and how it is put together.
+        radiograph: at what.
+        part: what is shown of it, where the bundle crops.
+
     Returns:
         What they give together; None where the network gave no finite number in some round.
         Features are the mean of the rounds', heatmaps the rounds' maps laid back on the plain
-        picture and added by the weights with which the rounds counted. Rounds are joined, and
-        their spread measured, at the prevalence of the bundle's training; what they say together
-        is restated, so that no decision hangs on the prevalence asked for.
+        picture and added by the weights with which the rounds counted, boxes of the rounds fused.
+        Rounds are joined, and their spread measured, at the prevalence of the bundle's training;
+        what they say together is restated, so that no decision hangs on the prevalence asked for.
     """
     spec = reader.bundle.card.preprocessing
     outs, places = [], []
-    for grey, place in look(radiograph.pixels, plan.rounds.chains, spec):
+    for grey, place in look(radiograph.pixels, plan.rounds.chains, spec, part):
         out = reader.graph(normalise(grey, spec)[None])
         if not finite(out):
             return None
@@ -52,21 +61,29 @@ def several(reader: Reader, plan: Plan, radiograph: Radiograph) -> Seen | None:
     probabilities = np.array([[p.probability for p in row] for row in said])
     points = operating_points(plan, reader.scale)
     joined = joined_by(plan, probabilities, reader.bundle.card.keys, points)
-    maps = None
-    if reader.heatmaps and outs[0].cams is not None:
-        maps = _maps([out.cams[0] for out in outs], places, joined, radiograph, reader)
+    maps: tuple[Heatmap, ...] = ()
+    if (reader.heatmaps or reader.boxes) and outs[0].cams is not None:
+        plain = _plain_place(radiograph, reader, part)
+        cams = _maps([out.cams[0] for out in outs], places, joined, plain, spec.size)
+        maps = heatmaps(reader.bundle.card, cams, plain)
     features = None
     if outs[0].features is not None:
         features = np.stack([out.features[0] for out in outs]).mean(axis=0, dtype=np.float32)
     together = (logits * joined.weights).sum(axis=0)
     predictions = _predictions(said[0], together, _told(reader, plan, joined, points), plan)
+    boxes: tuple[FoundBox, ...] = ()
+    if reader.boxes:
+        drawn = [(out.boxes[0], at) for out, at in zip(outs, places, strict=True)
+                 if out.boxes is not None]  # fmt: skip
+        boxes = found(reader.bundle.card, drawn, maps, predictions, radiograph)
     names = tuple(one.name for one in plan.rounds.rounds)
     return Seen(
         features=features,
         predictions=predictions,
-        heatmaps=() if maps is None else heatmaps(reader.bundle.card, *maps),
+        heatmaps=maps if reader.heatmaps else (),
         notes=_notes(predictions, plan),
         rounds=Rounds(plan.rounds.name, plan.join, names, restated(reader.scale, probabilities)),
+        boxes=boxes,
     )
 
 
@@ -131,22 +148,20 @@ def _maps(
     cams: list[NDArray[np.float32]],
     places: list[Affine],
     joined: Joined,
-    radiograph: Radiograph,
-    reader: Reader,
-) -> tuple[NDArray[np.float32], Affine]:
-    spec = reader.bundle.card.preprocessing
-    plain = _plain_place(radiograph, reader)
+    plain: Affine,
+    size: tuple[int, int],
+) -> NDArray[np.float32]:
     total = np.zeros(cams[0].shape, np.float32)
     for cam, place, weight in zip(cams, places, joined.weights, strict=True):
-        laid = lay_back(cam, place.then(plain.inverse()), spec.size)
+        laid = lay_back(cam, place.then(plain.inverse()), size)
         total += laid * weight[:, None, None].astype(np.float32)
-    return total, plain
+    return total
 
 
-def _plain_place(radiograph: Radiograph, reader: Reader) -> Affine:
+def _plain_place(radiograph: Radiograph, reader: Reader, part: Part | None) -> Affine:
     """Where the plain input lies on the radiograph; only shapes are looked at."""
     spec = reader.bundle.card.preprocessing
-    return fit(np.zeros(radiograph.pixels.shape, np.float32), spec)[1]
+    return fit(np.zeros(radiograph.pixels.shape, np.float32), spec, part)[1]
 
 
 def _notes(predictions: tuple[Prediction, ...], plan: Plan) -> tuple[Note, ...]:

@@ -25,6 +25,7 @@ from hilum.report.evaluation.figures import (
 )
 from hilum.report.evaluation.numbers import number, p_value, plain, point_name
 from hilum.report.evaluation.record import as_json
+from hilum.report.evaluation.sheets import FOLDER as SHEETS
 from hilum.report.evaluation.tables import Table, tables
 from hilum.report.evaluation.tripod_ai import TRIPOD_AI
 from hilum.report.results_folder import ResultsFolder
@@ -76,6 +77,8 @@ def write(appraisal: Appraisal, folder: Path | ResultsFolder) -> Path:
             return write(appraisal, opened)
     given = {name: about for name, about in BESIDE.items() if name in folder.names}
     a = appraisal if appraisal.version else replace(appraisal, version=hilum.__version__)
+    keys = (one.finding for one in a.findings)
+    sheets = [key for key in keys if f"{SHEETS}/{key}.jpg" in folder.names]
     made = tables(a)
     for name, table in made.items():
         folder.write_csv(f"{name}.csv", table.header, table.rows)
@@ -84,7 +87,7 @@ def write(appraisal: Appraisal, folder: Path | ResultsFolder) -> Path:
     folder.write_text("appraisal.json", as_json(a))
     folder.write_text("methods.txt", methods.as_text(a))
     drawn = keep_figures(figures(a), folder, "Evaluating")
-    folder.write_text(PAGE, _page(a, drawn, made, filled=filled, given=given))
+    folder.write_text(PAGE, _page(a, drawn, made, filled=filled, given=given, sheets=sheets))
     folder.finish()
     return folder.path / PAGE
 
@@ -96,6 +99,7 @@ def _page(
     *,
     filled: Filled,
     given: Mapping[str, str],
+    sheets: Sequence[str],
 ) -> str:
     shown = with_pictures(a)
     return (
@@ -113,6 +117,8 @@ def _page(
             references=methods.references(a),
             filled=filled,
             given=given,
+            sheets=sheets,
+            sheets_folder=SHEETS,
             finding=finding,
             share_names=SHARE_NAMES,
             shares=SHARES,

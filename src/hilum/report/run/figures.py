@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hilum.domain import finding
 from hilum.report.drawing import Drawn, can_draw, drawing, for_page, svg
+from hilum.report.run.boxes import box_tables, froc_figure
 from hilum.report.run.folder import FINAL, Run, Trained
 from hilum.report.style import (
     BLUE,
@@ -46,6 +47,8 @@ def draw(run: Run) -> dict[str, Drawn]:
     wanted: dict[str, Callable[[], Figure]] = {}
     if run.split and _measured(run):
         wanted["auroc"] = lambda: auroc(run)
+    for split in [s for s in box_tables(run.card.results if run.card else ()) if s in run.froc][:1]:
+        wanted["froc"] = lambda split=split: froc_figure(run.froc[split], split)
     for network in run.networks:
         if network.epochs:
             wanted[f"curves {network.name}"] = lambda network=network: curves(
@@ -114,6 +117,7 @@ def curves(network: Trained, *, rows: str = "tune") -> Figure:
             (rows, ORANGE, lambda line: line.get("tune_loss")),
         ],
         f"Mean AUROC, {rows}": [("", ORANGE, lambda line: _auroc(line, "mean"))],
+        f"Mean AP of boxes, {rows}": [("", ORANGE, lambda line: _tuned(line, "ap50", "mean"))],
         f"Mean Dice, {rows}": [("", ORANGE, lambda line: _tuned(line, "dice", "mean"))],
         "Learning rate": [("", GREEN, lambda line: line.get("lr"))],
     }

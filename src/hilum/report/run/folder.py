@@ -92,6 +92,7 @@ class Run:
         data: images, patients and positives by part, digests and notes; empty where not written.
         networks: in the order of their training, those to come among them.
         card: of the bundle; None while there is none.
+        froc: split → kind of box → curve; empty where the run draws no boxes, or is under way.
         held: out-of-fold predictions; None while there are none.
         missing: what could not be shown, and why.
     """
@@ -104,6 +105,7 @@ class Run:
     card: Card | None
     held: OutOfFold | None
     missing: list[str] = field(default_factory=list)
+    froc: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def name(self) -> str:
@@ -188,11 +190,19 @@ class Run:
     @cached_property
     def masks(self) -> bool:
         """Whether the run draws structures, in place of asking for findings."""
-        return any(task.get("structures") for task in self.recipe.get("task") or ())
+        return any(task.get("kind") == "segmentation" for task in self.recipe.get("task") or ())
+
+    @cached_property
+    def boxed(self) -> tuple[str, ...]:
+        """Keys of the findings that the run draws boxes around."""
+        tasks = self.recipe.get("task") or ()
+        return tuple(key for task in tasks for key in task.get("boxes") or ())
 
     @cached_property
     def chosen(self) -> tuple[str, str]:
         """What epochs are told by: name in the journal, and in words."""
+        if self.boxed:
+            return ("ap50", "AP at IoU .5")
         return ("dice", "Dice") if self.masks else ("auroc", "AUROC")
 
     def of_masks(self) -> dict[str, list[Result]]:
@@ -241,6 +251,7 @@ def read_run(path: Path) -> Run:
         card=card,
         held=_held(path / "out-of-fold.npz", missing),
         missing=missing,
+        froc=_json(path / "froc.json", {}),
     )
 
 

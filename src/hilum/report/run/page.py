@@ -14,6 +14,7 @@ import hilum
 from hilum.bundles.card import Result
 from hilum.domain import finding
 from hilum.errors import RunError
+from hilum.report.run.boxes import box_tables
 from hilum.report.run.figures import draw
 from hilum.report.run.folder import FINAL, Run, Trained, read_run
 from hilum.report.run.judged import squares, to_look_at, two_by_two
@@ -83,6 +84,7 @@ def write_run_page(folder: Path, *, pictures: bool = True, pack: Path | None = N
             steps=next_steps(run),
             numbers=_numbers(run),
             masks=run.of_masks(),
+            boxes=box_tables(run.card.results) if run.card else {},
             costs=[_cost(network) for network in run.networks if network.epochs],
             parts=run.data.get("parts", {}),
             digests={k: v for k, v in run.data.items() if isinstance(v, str)},
@@ -118,6 +120,9 @@ def next_steps(run: Run) -> list[Step]:
     reading = [
         Step("Read radiographs with it.", f"hilum read RADIOGRAPHS -o out --bundle {bundle}")
     ]
+    if run.boxed:
+        command = f"hilum read RADIOGRAPHS -o out --boxes --bundle {bundle}"
+        reading = [Step("Read radiographs with it, boxes and all.", command)]
     if run.masks:
         reading = [Step("Look at masks that it draws before anything is measured inside them.")]
         if run.card.structures == ("lung_right", "lung_left"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hilum.bundles.card import Result
 from hilum.domain import finding
+from hilum.report.run.boxes import box_tables
 from hilum.report.run.folder import Run, read_run
 from hilum.report.run.page import PAGE, clock
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 CONCERNS = 10
+
+COLUMNS = 3
+"""Numbers of boxes that fit side by side; the page has all."""
 
 
 def summary(folder: Path) -> Group:
@@ -41,12 +45,17 @@ def summary(folder: Path) -> Group:
         parts.append(_table(run))
     elif run.masks:
         parts.append(_of_masks(run))
+    if run.card is not None and run.boxed:
+        parts.append(_of_boxes(run))
     parts += _concerns(run)
     if run.card is not None:
         bundle = folder / run.name
         parts.append(Text(f"Bundle: {bundle}"))
         if not run.masks:
-            parts.append(Text(f"Read with it: hilum read RADIOGRAPHS -o out --bundle {bundle}"))
+            boxes = "--boxes " if run.boxed else ""
+            parts.append(
+                Text(f"Read with it: hilum read RADIOGRAPHS -o out {boxes}--bundle {bundle}")
+            )
     else:
         parts.append(Text("The same command goes on where it stopped."))
     if (folder / PAGE).is_file():
@@ -84,6 +93,24 @@ def _of_masks(run: Run) -> Table:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(row.metric, f"{row.images or 0:,}", _cell(row))
+    return table
+
+
+def _of_boxes(run: Run) -> Table:
+    from rich.table import Table
+
+    assert run.card is not None
+    split, found = next(iter(box_tables(run.card.results).items()))
+    table = Table(title=f"{run.card.name} {run.card.version}: {split}, 95 % intervals")
+    table.add_column("boxes")
+    metrics = found.metrics[:COLUMNS]
+    for name in metrics:
+        table.add_column(name, justify="right")
+    for key, row in found.rows.items():
+        if key is None:
+            table.add_section()
+        cells = [_cell(row.get(metric)) for metric in metrics]
+        table.add_row(finding(key).name if key else "mean", *cells)
     return table
 
 

@@ -15,6 +15,7 @@ const rows = {
   flags: [], // codes of warnings
   states: new Map(), // a letter a finding, where not all are told and decided: hilum.report.told
   stems: new Map(), // file names of pictures that differ from the image's name
+  boxes: new Map(), // [finding, boxes, score of the surest], where they were looked for
   best: new Uint16Array(run.counts.read), // the finding that lies highest above its operating point
   present: new Uint16Array(run.counts.read), // number of present findings
 };
@@ -66,6 +67,7 @@ function hilumPart(part) {
       rows.flags[row] = part.flags[i].map((code) => part.codes[code]);
       if (part.stems[i]) rows.stems.set(row, part.stems[i]);
       if (part.states[i]) rows.states.set(row, part.states[i]);
+      if (part.boxes[i]) rows.boxes.set(row, part.boxes[i]);
       let best = -Infinity;
       for (let at = 0; at < F; at++) {
         rows.packed[row * F + at] = data.getUint16((i * F + at) * 2, true);

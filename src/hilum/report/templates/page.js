@@ -15,6 +15,11 @@ function translate() {
   });
   $("#language").textContent = language === "zh" ? "English" : "繁體中文";
   $("#language").lang = language === "zh" ? "en" : "zh-Hant";
+  $$("[data-k]").forEach((place) => {
+    const kind = boxed.findIndex((one) => one.key === place.dataset.k);
+    if (kind >= 0) place.textContent = boxName(kind);
+  });
+  $$("[data-b]").forEach((place) => (place.textContent = boxName(Number(place.dataset.b))));
   applyFilters();
   applyRefused();
 }
@@ -46,6 +51,7 @@ function listen() {
   $("#m-window").addEventListener("click", () => setMove(false));
   $("#m-move").addEventListener("click", () => setMove(true));
   for (const id of ["window", "level", "opacity", "invert"]) $(`#${id}`).addEventListener("input", applyGrey);
+  $("#boxes-on")?.addEventListener("input", drawBoxes);
   $("#zoom").addEventListener("input", () => zoomTo($("#zoom").value / 100));
   viewer.addEventListener("keydown", press);
   viewer.addEventListener("close", () => (view.row = -1));

@@ -4,7 +4,7 @@ const PAGE = 50;
 const table = { shown: [], page: 0, sort: "name", down: false };
 const refusals = { shown: [], page: 0 };
 const columnOf = (row) => (filters.column < 0 ? rows.best[row] : filters.column);
-let filters = { text: "", present: "any", column: -1, least: 0, flagged: false };
+let filters = { text: "", present: "any", column: -1, least: 0, flagged: false, boxes: "any" };
 
 function readFilters() {
   filters = {
@@ -13,6 +13,7 @@ function readFilters() {
     column: Number($("#f-column").value),
     least: Number($("#f-least").value) / 100,
     flagged: $("#f-flagged").checked,
+    boxes: $("#f-boxes")?.value ?? "any",
   };
   $("#f-least-out").value = `${Math.round(100 * filters.least)} %`;
   $("#table").classList.toggle("strongest", filters.column < 0);
@@ -27,11 +28,19 @@ function matchesText(row, text) {
   );
 }
 
+/** Whether the boxes of an image are wanted; where none were looked for, nothing is known. */
+function matchesBoxes(found, wanted) {
+  if (!found) return false;
+  if (wanted === "some" || wanted === "none") return (found.length > 0) === (wanted === "some");
+  return found.some(([kind]) => kind === Number(wanted));
+}
+
 function matches(row) {
-  const { text, present, least, flagged } = filters;
+  const { text, present, least, flagged, boxes } = filters;
   if (present === "some" && !rows.present[row]) return false;
   if (present === "none" && (rows.present[row] || !isWhole(row))) return false;
   if (!isNaN(present) && !isPresent(row, Number(present))) return false;
+  if (boxes !== "any" && !matchesBoxes(rows.boxes.get(row), boxes)) return false;
   if (flagged && !rows.flags[row].length) return false;
   if (least && probability(row, columnOf(row)) < least) return false;
   return !text || matchesText(row, text);
@@ -85,12 +94,12 @@ function drawRow(row) {
   const present = findings.map((_, at) => at).filter((at) => isPresent(row, at));
   present.sort((a, b) => lead(row, b) - lead(row, a));
   const found = present.map((at) => bar(row, at));
-  if (!present.length && isWhole(row)) found.push(element("span", { className: "none" }, t("none_above")));
-  found.push(...leftOpen(row));
+  if (F && !present.length && isWhole(row)) found.push(element("span", { className: "none" }, t("none_above")));
+  found.push(...leftOpen(row), ...boxMarks(row));
   const codes = rows.flags[row].map((code) => element("span", { className: "code" }, code.replaceAll("-", " ")));
   const line = element("tr", {},
     element("td", {}, thumb), element("td", {}, link), element("td", {}, ...found),
-    element("td", {}, bar(row, columnOf(row))), element("td", {}, ...codes));
+    element("td", {}, ...(F ? [bar(row, columnOf(row))] : [])), element("td", {}, ...codes));
   line.addEventListener("click", () => openViewer(row));
   return line;
 }

@@ -1,6 +1,6 @@
 // The viewer: a radiograph with window and level, zoom, and the evidence for any finding over it.
 
-const view = { row: -1, finding: -1, detail: null, zoom: 1, x: 0, y: 0, move: false, aspect: 1 };
+const view = { row: -1, finding: -1, detail: null, zoom: 1, x: 0, y: 0, move: false, aspect: 1, frame: null };
 const viewer = $("#viewer");
 const stage = $("#stage");
 
@@ -18,7 +18,7 @@ function step(by) {
 
 async function showRow(row) {
   const name = rows.names[row];
-  Object.assign(view, { row, detail: null, finding: rows.best[row] });
+  Object.assign(view, { row, detail: null, finding: F ? rows.best[row] : -1 });
   const at = table.shown.indexOf(row);
   $("#v-name").textContent = name;
   $("#v-name").title = name;
@@ -30,12 +30,15 @@ async function showRow(row) {
   drawFindings();
   drawNotes();
   drawHeat();
+  listBoxes();
   drawPicture(row);
   const detail = await detailOf(row);
   if (view.row !== row) return; // the reader has gone on
   view.detail = detail;
   drawNotes();
   drawHeat();
+  listBoxes();
+  drawBoxes();
 }
 
 function drawPicture(row) {
@@ -104,6 +107,8 @@ function place() {
   const left = (w - width * view.zoom) / 2 + view.x;
   const top = (h - height * view.zoom) / 2 + view.y;
   layers.transform = `translate(${left}px, ${top}px) scale(${view.zoom})`;
+  view.frame = { left, top, width: width * view.zoom, height: height * view.zoom };
+  drawBoxes();
   $("#zoom").value = Math.round(100 * view.zoom);
   $("#zoom-out").value = `${Math.round(100 * view.zoom)} %`;
 }
@@ -231,6 +236,7 @@ function drawFindings() {
   const order = findings.map((_, at) => at);
   order.sort((x, y) => lead(view.row, y) - lead(view.row, x));
   const n = rows.present[view.row];
+  if (!F) return void $("#v-verdict").replaceChildren(t("boxes_alone"));
   const present = n ? `${t("present")}: ${order.slice(0, n).map(nameOf).join(" · ")}` : isWhole(view.row) ? t("none_above") : t("not_whole");
   $("#v-verdict").replaceChildren(present, ...leftOpen(view.row));
   $("#v-findings").replaceChildren(...order.map((at) => {
@@ -253,6 +259,7 @@ function pick(at) {
 }
 
 function pickNext(by) {
+  if (!F) return;
   const order = [...$("#v-findings").children].map((button) => Number(button.dataset.at));
   pick(order[(order.indexOf(view.finding) + by + order.length) % order.length] ?? order[0]);
 }
@@ -298,6 +305,7 @@ function press(event) {
     ArrowUp: () => pickNext(-1), ArrowDown: () => pickNext(1),
     i: () => { $("#invert").checked = !$("#invert").checked; applyGrey(); },
     h: () => { $("#opacity").value = $("#opacity").value > 0 ? 0 : 100; applyGrey(); },
+    b: toggleBoxes,
     0: resetView, "+": () => zoomTo(view.zoom * 1.25), "-": () => zoomTo(view.zoom / 1.25),
   };
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];

@@ -18,6 +18,8 @@ HEAD = (
 )  # fmt: skip
 SHARES = (0.274, 0.475, 0.175, 0.076)
 """Of the four classes among the challenge's images."""
+NONE = "none 1 0 0 1 1"
+"""What is said of an image without boxes."""
 LOOKS: Sequence[Sequence[Lesion]] = (
     (),
     (Lesion("consolidation", "left"), Lesion("consolidation", "right")),
@@ -44,7 +46,9 @@ class Tree:
     sample: Path
 
 
-def draw_tree(folder: Path, *, train: int, test: int, side: int, seed: int) -> Tree:
+def draw_tree(
+    folder: Path, *, train: int, test: int, side: int, seed: int, odd: bool = False
+) -> Tree:
     """Draw it: one image a study, some of them stored as MONOCHROME1.
 
     Args:
@@ -53,6 +57,9 @@ def draw_tree(folder: Path, *, train: int, test: int, side: int, seed: int) -> T
         test: studies.
         side: rows and columns, about; each picture has its own.
         seed: of everything drawn.
+        odd: with what is odd in the challenge's tables: the first typical and the first
+            indeterminate study have a second image, a copy brighter by one level that nobody drew
+            on and that says "none"; and in the first atypical study nobody found anything to draw.
     """
     rng = np.random.default_rng(seed)
     answers = folder / "answers"
@@ -63,31 +70,34 @@ def draw_tree(folder: Path, *, train: int, test: int, side: int, seed: int) -> T
         classes = np.repeat(range(4), _dealt(count)).tolist()
         drawn[part] = classes
         studies, images, people = [], [], []
+        met: set[int] = set()
         for at, kind in enumerate(rng.permutation(classes).tolist()):
             study, series, image = (f"{part[:2]}{at:04d}{what}" for what in "abc")
             phantom = _chest(kind, side, rng)
-            file = folder / part / study / series / f"{image}.dcm"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            stored = np.rint(phantom.pixels * 4095).astype(np.uint16)
-            inverted = at % 5 == 0
-            write_dicom(
-                file, 4095 - stored if inverted else stored, bits_stored=12,
-                photometric="MONOCHROME1" if inverted else "MONOCHROME2", modality="DX",
-                body_part="CHEST", view=phantom.view.value, window=(2048, 4096),
-            )  # fmt: skip
             boxes = [box for name, box in phantom.boxes.items() if _is_lesion(name)]
+            first = odd and kind not in met
+            met.add(kind)
+            if first and kind == 3:
+                boxes = []
+            drawn_on = [(image, boxes)]
+            if first and boxes:
+                drawn_on.append((f"{image}2", []))
+            for number, (name, its) in enumerate(drawn_on, 1):
+                file = folder / part / study / series / f"{name}.dcm"
+                _store(file, phantom, inverted=at % 5 == 0, brighter=number - 1)
+                images.append([f"{name}_image", _spelt(its), _label(its), study])
+                people.append([f"p{part}{at}", study, series, name, 1, number])
             studies.append([f"{study}_study", *(int(kind == k) for k in range(4))])
-            images.append([f"{image}_image", _spelt(boxes), _label(boxes), study])
-            people.append([f"p{part}{at}", study, series, image, 1, 1])
             if part == "test":
-                ids += [f"{study}_study", f"{image}_image"]
+                ids += [f"{study}_study", *(f"{name}_image" for name, _ in drawn_on)]
         _write(tables / "train_study_level.csv", HEAD, studies)
         head = ("id", "boxes", "label", "StudyInstanceUID")
         _write(tables / "train_image_level.csv", head, images)
         head = ("patientid", "studyid", "series_id", "imageid", "SeriesNumber", "InstanceNumber")
         _write(tables / "train_meta.csv", head, people)
     sample = folder / "sample_submission.csv"
-    _write(sample, ("Id", "PredictionString"), [[one, "negative 1 0 0 1 1"] for one in sorted(ids)])
+    empty = {"_study": "negative 1 0 0 1 1", "_image": NONE}
+    _write(sample, ("Id", "PredictionString"), [[one, empty[one[-6:]]] for one in sorted(ids)])
     return Tree(folder, drawn, answers, sample)
 
 
@@ -96,6 +106,16 @@ def _dealt(count: int) -> list[int]:
     numbers = [max(3, round(share * count)) for share in SHARES]
     numbers[1] += count - sum(numbers)
     return numbers
+
+
+def _store(file: Path, phantom: Phantom, *, inverted: bool, brighter: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    stored = np.minimum(np.rint(phantom.pixels * 4095) + brighter, 4095).astype(np.uint16)
+    write_dicom(
+        file, 4095 - stored if inverted else stored, bits_stored=12,
+        photometric="MONOCHROME1" if inverted else "MONOCHROME2", modality="DX",
+        body_part="CHEST", view=phantom.view.value, window=(2048, 4096),
+    )  # fmt: skip
 
 
 def _chest(kind: int, side: int, rng: np.random.Generator) -> Phantom:
@@ -114,7 +134,7 @@ def _spelt(boxes: Sequence[tuple[int, int, int, int]]) -> str:
 
 def _label(boxes: Sequence[tuple[int, int, int, int]]) -> str:
     if not boxes:
-        return "none 1 0 0 1 1"
+        return NONE
     return " ".join(f"opacity 1 {x} {y} {x + w} {y + h}" for x, y, w, h in boxes)
 
 

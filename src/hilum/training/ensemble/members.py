@@ -110,8 +110,8 @@ def read_member(folder: Path, data: Path | None) -> Member:
         ) from error
     if recipe.model.views:
         raise RunError(f"{name} reads several views at once; ensembles take single views only.")
-    if any(task.kind == "segmentation" for task in recipe.task):
-        raise RunError(f"{name} draws masks; ensembles take networks that read findings.")
+    if any(task.kind in ("segmentation", "detection") for task in recipe.task):
+        raise RunError(f"{name} draws masks or boxes; ensembles take networks that read findings.")
     place = folder / recipe.bundle.name
     if not place.exists():
         raise RunError(f"{name} has no bundle yet; let the same `hilum train` finish it.")

@@ -27,7 +27,8 @@ class Fit(Part):
         best: what the tuning rows choose the checkpoint by: "auroc", "average-precision",
             "accuracy", "balanced-accuracy", "f1" or "loss", of all findings or of one
             ("auroc:pneumonia"); "auroc-within" compares within strata. Of a segmentation: "dice"
-            (its default), "iou" or "loss", of all structures or of one. "last" chooses nothing:
+            (its default), "iou" or "loss", of all structures or of one. Of a detection: "ap50" (its
+            default), "froc" or "loss", of all kinds or of one. "last" chooses nothing:
             the network of the last epoch is kept, and the rows that would have chosen are learnt
             from too.
         patience: epochs without a better one after which the run stops; 0 for none.

@@ -17,6 +17,7 @@ from hilum.registry import unknown
 from hilum.training.recipe.augmentation import Augmentation
 from hilum.training.recipe.bundle import Bundle, Gate
 from hilum.training.recipe.data import Data
+from hilum.training.recipe.distil import Distil
 from hilum.training.recipe.fit import Fit
 from hilum.training.recipe.loss import Loss
 from hilum.training.recipe.model import Model
@@ -24,7 +25,8 @@ from hilum.training.recipe.optimiser import AdamW, Optimiser
 from hilum.training.recipe.part import Part
 from hilum.training.recipe.sampling import All, Sampling, SecondStage
 from hilum.training.recipe.schedule import OneCycle, Schedule
-from hilum.training.recipe.task import SEGMENTATION, Task
+from hilum.training.recipe.self_supervision import SelfSupervision
+from hilum.training.recipe.task import DETECTION, SEGMENTATION, Task
 from hilum.training.recipe.watch import Watch
 
 
@@ -35,9 +37,12 @@ class Recipe(Part):
         seed: of everything random.
         folds: networks trained for out-of-fold predictions, which calibration and the reported
             numbers come from; 0 for none: the tuning rows calibrate, and the card says so. A
-            segmentation, which needs no calibration, has none unless told.
+            segmentation, which needs no calibration, has none unless told. Thresholds of boxes
+            come from there too.
         loss: of tasks that name none; the plain one of each when left out.
         second_stage: the head is trained anew on frozen features, with another sampling.
+        self_supervision: the backbone learns from pictures alone, before the labels.
+        distil: teachers' probabilities are mixed into the labels that are learnt.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -52,6 +57,8 @@ class Recipe(Part):
     schedule: Schedule = OneCycle()
     sampling: Sampling = All()
     second_stage: SecondStage | None = None
+    self_supervision: SelfSupervision | None = None
+    distil: Distil | None = None
     augmentation: Augmentation = Augmentation()
     fit: Fit = Fit()
     watch: Watch = Watch()
@@ -59,20 +66,22 @@ class Recipe(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_of_masks(cls, raw: Any) -> Any:
+    def _defaults_of_what_is_drawn(cls, raw: Any) -> Any:
         tasks = raw.get("task") if isinstance(raw, dict) else None
-        first = tasks[0] if isinstance(tasks, list | tuple) and tasks else None
-        fit = raw.get("fit", {}) if first is not None else None
-        kind = first.get("kind") if isinstance(first, dict) else getattr(first, "kind", "")
-        if kind != SEGMENTATION or not isinstance(fit, dict):
+        listed = tasks if isinstance(tasks, list | tuple) else ()
+        kinds = [t.get("kind") if isinstance(t, dict) else getattr(t, "kind", "") for t in listed]
+        fit = raw.get("fit", {}) if kinds else None
+        if not isinstance(fit, dict):
             return raw
-        return {"folds": 0} | raw | {"fit": {"best": "dice"} | fit}
+        if kinds[0] == SEGMENTATION:
+            return {"folds": 0} | raw | {"fit": {"best": "dice"} | fit}
+        return raw | {"fit": {"best": "ap50"} | fit} if DETECTION in kinds else raw
 
     @model_validator(mode="after")
     def _one_segmentation(self) -> Recipe:
         if not self.structures:
-            if self.data.masks or self.data.mask_values:
-                raise ValueError(f"data.masks is for a task {SEGMENTATION}")
+            if not self.drawn and (self.data.masks or self.data.mask_values):
+                raise ValueError(f"data.masks is for a task {SEGMENTATION}, or structures")
             return self
         if len(self.task) > 1:
             raise ValueError(
@@ -99,6 +108,44 @@ class Recipe(Part):
         said = [name for name, there in wrong.items() if there]
         if said:
             raise ValueError(f"{', '.join(said)}: not for a segmentation")
+        return self
+
+    @model_validator(mode="after")
+    def _one_detection(self) -> Recipe:
+        said = self.detection
+        if said is None:
+            return self
+        others = [task for task in self.task if task.kind != DETECTION]
+        if len(others) != len(self.task) - 1 or len(others) > 1:
+            raise ValueError("a detection stands alone, or beside one task with findings")
+        if bool(said.structures) != bool(self.data.masks):
+            raise ValueError(
+                "structures beside boxes need data.masks, the column with the masks, and the other "
+                "way round"
+            )
+        if self.data.mask_values and len(self.data.mask_values) != len(said.structures):
+            raise ValueError("data.mask_values: one a structure")
+        if self.data.image:
+            raise ValueError(
+                "data.image: boxes come with a table that Hilum saved, or with a column map "
+                "(data.map) that says where they are"
+            )
+        model, fit = self.model, self.fit
+        wrong = {
+            "data.findings": bool(self.data.findings),
+            "data.adjust_for_stratum": self.data.adjust_for_stratum,
+            "model.views": model.views is not None,
+            "model.head": model.head != "linear",
+            "model.dropout": model.dropout is not None,
+            "fit.views": bool(fit.views),
+            "fit.mixup": bool(fit.mixup),
+            "second_stage": self.second_stage is not None,
+            "self_supervision": self.self_supervision is not None,
+            "gate.measured": bool(self.gate.measured),
+        }
+        named = [name for name, there in wrong.items() if there]
+        if named:
+            raise ValueError(f"{', '.join(named)}: not for a detection")
         return self
 
     @model_validator(mode="after")
@@ -137,13 +184,60 @@ class Recipe(Part):
                 if not kinds and not fit.mixup:
                     other = "a sampling that shows findings at other frequencies than the rows have"
                 raise ValueError(f"data.adjust_for_stratum does not go with {other}")
-        if len(self.task) > 1 and not all(task.findings for task in self.task):
+        named = [task.findings for task in self.task if task.kind != DETECTION]
+        if len(self.task) > 1 and not all(named):
             raise ValueError("with several tasks each names its findings")
         return self
 
     @property
+    def detection(self) -> Task | None:
+        """The task that asks for boxes; None where none does."""
+        return next((task for task in self.task if task.kind == DETECTION), None)
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """What masks show: of a segmentation, or beside boxes."""
+        return next((task.structures for task in self.task if task.structures), ())
+
+    @model_validator(mode="after")
+    def _taught(self) -> Recipe:
+        if self.distil is None:
+            return self
+        kinds = ("multi-label", "binary")
+        losses = [one for one in (self.loss, *(task.loss for task in self.task)) if one is not None]
+        wrong = {
+            "a task other than multi-label and binary": any(t.kind not in kinds for t in self.task),
+            "a loss other than bce": any(one.name != "bce" for one in losses),
+            "a sampling other than all": self.sampling.name != "all" or bool(self.sampling.spread),
+            "second_stage": self.second_stage is not None,
+            "model.views": self.model.views is not None,
+        }
+        said = [words for words, there in wrong.items() if there]
+        if said:
+            raise ValueError(f"distil does not go with {'; '.join(said)}")
+        return self
+
+    @model_validator(mode="after")
+    def _pictures_alone(self) -> Recipe:
+        if self.self_supervision is None:
+            return self
+        findings = ("multi-label", "binary", "one-of", "ordinal")
+        wrong = {
+            "a task that draws": any(task.kind not in findings for task in self.task),
+            "model.views": self.model.views is not None,
+            'model.freeze = "all"': self.model.freeze == "all",
+            "an augmentation that does nothing: two views of a picture must differ": all(
+                step.do == "nothing" for step in self.augmentation.steps
+            ),
+        }
+        said = [words for words, there in wrong.items() if there]
+        if said:
+            raise ValueError(f"self_supervision does not go with {'; '.join(said)}")
+        return self
+
+    @property
     def structures(self) -> tuple[str, ...]:
-        """What the network draws; empty where it is asked for findings."""
+        """What the network of a segmentation draws; empty where it is asked for anything else."""
         return next((task.structures for task in self.task if task.kind == SEGMENTATION), ())
 
     @property
@@ -193,7 +287,7 @@ def parse_recipe(raw: dict[str, Any], name: str) -> Recipe:
 
 def _wrong_findings(raw: dict[str, Any]) -> Iterator[str]:
     known = [f.key for f in all_findings()]
-    for place, keys in _named_findings(raw):
+    for place, keys in (*_named_findings(raw), *_named_boxes(raw)):
         yield from (f"{place}: {unknown('finding', k, known)}" for k in keys if k not in known)
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
@@ -214,6 +308,13 @@ def _named_findings(raw: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     for at, task in enumerate(listed):
         if isinstance(task, dict) and isinstance(task.get("findings"), list):
             yield f"task.{at}.findings", [str(key) for key in task["findings"]]
+
+
+def _named_boxes(raw: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    tasks = raw.get("task")
+    for at, task in enumerate(tasks if isinstance(tasks, list) else []):
+        if isinstance(task, dict) and isinstance(task.get("boxes"), list):
+            yield f"task.{at}.boxes", [str(key) for key in task["boxes"]]
 
 
 def _describe(fault: ErrorDetails) -> str:

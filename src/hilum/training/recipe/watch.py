@@ -24,6 +24,7 @@ Code = Literal[
     "diverging",
     "overfitting",
     "dead-units",
+    "collapsed",
 ]
 
 

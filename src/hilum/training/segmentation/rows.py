@@ -76,7 +76,7 @@ class MaskRows(Rows):
             shown = self.changed(shown, self.policy, np.random.default_rng((self.seed, epoch, row)))
         grey = shown.grey
         if grey.shape != self.spec.size:  # a crop shows a part, at the size of the input
-            grey = fit(grey, self.spec.model_copy(update={"fit": "squash"}))[0]
+            grey = fit(grey, self.spec.of_crop.model_copy(update={"fit": "squash"}))[0]
         there = torch.from_numpy(self.mask[row].astype(np.float32))
         image = torch.from_numpy(normalise(grey, self.spec))
         return Item(image, halved(shown.masks, self.spec.size), there, torch.tensor(row))

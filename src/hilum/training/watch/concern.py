@@ -63,6 +63,10 @@ ADVICE: Mapping[Code, str] = {
         "Lower the learning rate or warm up, begin with trained weights, normalise (batch or "
         "group), or take a backbone whose activation does not die (SiLU, GELU)."
     ),
+    "collapsed": (
+        "Give the variance more weight (self_supervision.variance), lower the learning rates "
+        "(self_supervision.optimiser), take larger batches."
+    ),
 }
 """What usually helps, by code."""
 

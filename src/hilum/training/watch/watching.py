@@ -16,6 +16,7 @@ from hilum.training.recipe.watch import Code
 from hilum.training.recipe.watch import Watch as Part
 from hilum.training.watch.concern import Concern, concern
 from hilum.training.watch.curves import TOO_HIGH, diverging, overfitting, stuck
+from hilum.training.watch.embeddings import EMBEDDING, collapsed
 from hilum.training.watch.labels import Mask, Targets, Task, spans
 from hilum.training.watch.outputs import (
     Accident,
@@ -25,7 +26,9 @@ from hilum.training.watch.outputs import (
     outputs_alike,
 )
 
-PATIENT: frozenset[Code] = frozenset({"outputs-alike", "one-class", "no-better-than-chance"})
+PATIENT: frozenset[Code] = frozenset(
+    {"outputs-alike", "one-class", "no-better-than-chance", "collapsed"}
+)
 """Accidents that a healthy run may show for an epoch or two."""
 
 WORSE = 2.0
@@ -197,7 +200,11 @@ class Watch:
         return median(self._first) if self._first else 0.0
 
     def _of_outputs(self, facts: EpochFacts) -> dict[str, Accident]:
-        found: dict[str, Accident | None] = {"outputs-alike": outputs_alike(facts.log_odds)}
+        found: dict[str, Accident | None] = {}
+        if any(task.kind == EMBEDDING for task in self.tasks):
+            found["collapsed"] = collapsed(facts.log_odds)
+        else:
+            found["outputs-alike"] = outputs_alike(facts.log_odds)
         for at, (task, columns) in enumerate(zip(self.tasks, spans(self.tasks), strict=True)):
             if not task.findings:
                 continue

@@ -67,4 +67,4 @@ def enlarged(eye: Eye, size: tuple[int, int]) -> Eye:
     )
     graph = Graph(larger, run)
     graph(np.zeros((1, spec.channels, *size), np.float32))
-    return Eye(larger, graph, eye.scale, eye.runtime)
+    return Eye(larger, graph, eye.scale, eye.runtime, eye.lungs)

@@ -159,8 +159,8 @@ def _times(eye: Eye, rows: Rows, plans: Sequence[Plan]) -> list[float]:
 
 
 def _once(eye: Eye, path: object, own: RoundSet) -> None:
-    pixels = read(str(path), longest_px=LONGEST_PX).pixels
+    radiograph = read(str(path), longest_px=LONGEST_PX)
     spec = eye.bundle.card.preprocessing
     chains: tuple[Chain, ...] = own.chains
-    for grey, _ in look(pixels, chains, spec):
+    for grey, _ in look(radiograph.pixels, chains, spec, eye.part(radiograph)):
         eye.graph(normalise(grey, spec)[None])

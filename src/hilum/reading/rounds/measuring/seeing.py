@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from hilum.bundles import Bundle
 from hilum.datasets.side_by_side import in_order
+from hilum.domain import Radiograph
 from hilum.errors import IntakeError, Stopped
 from hilum.imaging import read
+from hilum.reading.cropping import lungs_for, part_of
+from hilum.reading.lungs import LungReader
 from hilum.reading.rounds.measuring.store import Found, LookStore, key
 from hilum.reading.scale import Scale
 from hilum.runtime import Graph
-from hilum.transforms.preprocess import LONGEST_PX, normalise
+from hilum.transforms.preprocess import LONGEST_PX, Part, normalise
 from hilum.transforms.rounds import Chain, look
 
 Floats = NDArray[np.float64]
@@ -34,12 +37,14 @@ class Eye:
         graph: of the bundle.
         scale: from logits to probabilities, at the prevalence of the bundle's training.
         runtime: what runs the graph.
+        lungs: what finds the lungs, for a bundle that looks at them alone; None for others.
     """
 
     bundle: Bundle
     graph: Graph
     scale: Scale
     runtime: str = "onnxruntime"
+    lungs: LungReader | None = None
 
     @classmethod
     def of(cls, bundle: Bundle, *, runtime: str = "onnxruntime") -> Eye:
@@ -48,15 +53,24 @@ class Eye:
         Raises:
             InvalidCard: the graph cannot be loaded.
             MissingExtra: the runtime is not installed.
+            BundleError: the bundle looks at lungs that another bundle finds than is here.
         """
         graph = Graph.open(bundle, threads=1, runtime=runtime)
-        return cls(bundle, graph, Scale.of(bundle.card, {}), runtime)
+        crops = bool(bundle.card.preprocessing.crop)
+        lungs = lungs_for(bundle, runtime=runtime) if crops else None
+        return cls(bundle, graph, Scale.of(bundle.card, {}), runtime, lungs)
 
     @property
     def network(self) -> str:
         """What looks, for a :class:`LookStore`: bundle, size of its input, and runtime."""
         rows, columns = self.bundle.card.preprocessing.size
         return f"{self.bundle.digest} at {rows} x {columns} by {self.runtime}"
+
+    def part(self, radiograph: Radiograph) -> Part | None:
+        """What it is shown of a radiograph; None where that is the whole."""
+        if self.lungs is None:
+            return None
+        return part_of(radiograph, self.lungs(radiograph), self.bundle.card.preprocessing)[0]
 
     def probabilities(self, logits: NDArray[np.float32], finding: str) -> Floats:
         """Calibrated probabilities of one finding from logits [..., findings]."""
@@ -156,12 +170,12 @@ def _shown(eye: Eye, picture: Picture, chains: list[Chain]) -> list[NDArray[np.f
     if Picture.of(picture.name, picture.path).digest != picture.digest:
         return "changed"
     try:
-        pixels = read(picture.path, name=picture.name, longest_px=LONGEST_PX).pixels
+        radiograph = read(picture.path, name=picture.name, longest_px=LONGEST_PX)
     except IntakeError as error:
         return error.code
     spec = eye.bundle.card.preprocessing
     rows: list[NDArray[np.float32]] = []
-    for grey, _ in look(pixels, chains, spec):
+    for grey, _ in look(radiograph.pixels, chains, spec, eye.part(radiograph)):
         logits = eye.graph(normalise(grey, spec)[None]).logits[0]
         if not np.isfinite(logits).all():
             return "not-finite"

@@ -1,0 +1,1 @@
+"""Several teachers distilled into one network: their probabilities mixed into its targets."""
