@@ -106,12 +106,51 @@ def test_boxes_are_read_named_and_measured(pictures, bundle, labels, tmp_path, h
     )  # readers looked at 6
 
 
+@pytest.mark.parametrize("found", [True, False], ids=["one-never-found", "no-box"])
+def test_what_a_run_looked_for_and_never_found_counts(labels, tmp_path, hilum, monkeypatch, found):
+    pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'hilum[analyse]'")
+    rows = range(1, 12, 2)
+    reference = LabelTable(
+        images=[f"{i}.png" for i in range(12)],  # type: ignore[arg-type]
+        findings=("effusion", "nodule"),
+        states=np.repeat((np.arange(12) % 2).astype(np.uint8)[:, None], 2, axis=1),
+        patients=[f"p{i}" for i in range(12)],  # type: ignore[arg-type]
+        boxes=Boxes(
+            np.repeat(rows, 2), np.array(["effusion", "nodule"] * 6, object),
+            np.array([[20.0, 60, 40, 50], [90.0, 20, 9, 9]] * 6), np.ones(12, np.bool_),
+        ),
+    )  # fmt: skip
+    save(reference, labels)
+    run = tmp_path / "run"
+    run.mkdir()
+    readings = [{"image": f"{i}.png", "boxed": ["effusion", "nodule"]} for i in range(12)]
+    (run / "readings.json").write_text(json.dumps({"boxes": True, "readings": readings}))
+    lines = [f"{i}.png,effusion,0.9,20,60,40,50\n" for i in rows if found]
+    (run / "boxes.csv").write_text("image,finding,score,x,y,w,h\n" + "".join(lines))
+    kept = []
+
+    def write(appraisal, folder):
+        kept.append(appraisal)
+        folder.finish()
+        return folder.path / "index.html"
+
+    monkeypatch.setattr("hilum.report.evaluation.write", write)
+    done = hilum("evaluate", "--boxes", run / "boxes.csv", "--labels", labels, "-o",
+                 tmp_path / "judged", "--samples", 50)  # fmt: skip
+    assert done.status == 0, done.err
+    ap = {one.finding: one.ap_coco.value for one in kept[0].localisation.each}
+    assert ap == pytest.approx({"effusion": float(found), "nodule": 0})
+    assert kept[0].localisation.map_coco.value == pytest.approx(0.5 * found)
+    ranked = {one.finding: one.auroc.value for one in kept[0].findings}
+    assert ranked == pytest.approx({"effusion": 1.0 if found else 0.5, "nodule": 0.5})
+
+
 def test_a_run_with_boxes_goes_on_only_with_them(pictures, bundle, tmp_path, hilum):
     out = tmp_path / "out"
     assert hilum("read", pictures / "0.png", "-o", out, "--bundle", bundle, "--boxes").status == 0
     plain = hilum("read", pictures, "-o", out, "--bundle", bundle, "--resume")
     assert plain.status == 2
-    assert "were made with boxes, and this run has none" in plain.err
+    assert "this run is without boxes; add --boxes" in plain.err
     done = hilum("read", pictures, "-o", out, "--bundle", bundle, "--boxes", "--resume")
     assert done.status == 0, done.err
     assert "Boxes: 12 on 12 of 12" in done.out  # of both runs

@@ -170,6 +170,54 @@ def test_boxes_are_measured_and_rank_images(hilum, tmp_path, labels, undrawn):
     assert not found.probabilities
 
 
+def with_mass(labels, tmp_path, people, left=10.0):
+    """Labels and boxes in files: some patients, a mass on every image and a false box on some."""
+    some = labels.rows(np.arange(2 * people))
+    boxes = Boxes(
+        np.arange(2 * people), np.array(["mass"] * 2 * people, object),
+        np.array([[left, 10.0, 20, 20]] * 2 * people), np.ones(2 * people, np.bool_),
+    )  # fmt: skip
+    some = replace(some, images=[f"ward/{name}" for name in some.images], boxes=boxes)
+    save(some, tmp_path / "labels.csv")
+    lines = ["image,finding,x,y,w,h,score"]
+    lines += [
+        f"{row}.png,mass,{10 + 15 * (row % 3)},10,20,20,{row / 99}" for row in range(len(some))
+    ]
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(("people", "stated"), [(8, False), (20, True)])
+def test_of_few_patients_no_interval_of_boxes_is_stated(
+    hilum, tmp_path, labels, undrawn, people, stated
+):
+    with_mass(labels, tmp_path, people)
+    done = run(hilum, tmp_path, "--boxes", tmp_path / "boxes.csv")
+    assert done.status == 0, done.err
+    found = undrawn[0]
+    (one,) = found.localisation.each
+    assert any("no interval is stated" in line for line in found.warnings) != stated
+    for measure in (one.ap_coco, one.froc.mean, one.pointing, one.iou[0].false_boxes):
+        assert (measure.low is not None) == stated
+    told = [note for note in found.notes if "Boxes were matched to images by" in note]
+    assert len(told) == 1
+
+
+def test_readers_boxes_beyond_their_image_are_refused_before_anything_is_read(
+    hilum, tmp_path, labels, undrawn
+):
+    import cv2
+
+    with_mass(labels, tmp_path, 4, left=3600.0)
+    (tmp_path / "ward").mkdir()
+    for at in range(8):
+        square = np.tile(np.arange(200, dtype=np.uint8), (200, 1))
+        cv2.imwrite(str(tmp_path / "ward" / f"{at}.png"), square)
+    done = run(hilum, tmp_path, "--bundle", "chest14", "--data", tmp_path, "--sheets")
+    assert done.status == 2
+    assert "8 of 8 boxes of the labels reach beyond their image" in " ".join(done.err.split())
+    assert "ward/0.png (200 × 200)" in " ".join(done.err.split())
+
+
 BAD = {
     "neither predictions nor a bundle": ([], "What is to be evaluated?"),
     "both": (["mine.csv", "--bundle", "chest14", "--data", "."], "one of the two"),

@@ -6,6 +6,7 @@ import pytest
 
 from hilum.imaging import encode_png
 from hilum.phantoms import draw_chest, draw_hand
+from hilum.reading.lungs import LungReader
 
 
 @pytest.fixture
@@ -62,6 +63,31 @@ def test_what_is_not_used_is_told_and_not_cut(hilum, films, tmp_path):
     assert rows["hand.png"]["reason"]
     assert {path.name for path in (out / "crops").iterdir()} == {"a.png.png", "ward__b.png.png"}
     assert not (out / "overlays").exists()
+
+
+def test_a_run_that_is_stopped_leaves_what_it_finished(hilum, films, tmp_path, monkeypatch):
+    for seed, name in enumerate(("c.png", "d.png"), 3):
+        phantom = draw_chest(np.random.default_rng(seed), size=(300, 320))
+        (films / name).write_bytes(encode_png(phantom.pixels))
+    read = LungReader.read
+
+    def stopped(self, path, **options):
+        if path.name == "c.png":
+            raise KeyboardInterrupt
+        return read(self, path, **options)
+
+    monkeypatch.setattr(LungReader, "read", stopped)
+    out = tmp_path / "out"
+    done = hilum("lungs", films, "-o", out, "--workers", "1")
+    assert done.status == 130
+    rows = rows_of(out)
+    assert "a.png" in rows
+    assert "c.png" not in rows
+    masks = {path.name for path in (out / "masks").iterdir()}
+    assert masks == {image.replace("/", "__") + ".png" for image in rows}
+    assert f"Lungs on {len(rows)} of {len(rows)} radiographs" in done.out
+    assert f"Stopped with {4 - len(rows)} of 4 left." in done.out
+    assert "another folder with -o" in done.out
 
 
 def test_a_folder_that_is_not_empty(hilum, films, tmp_path):

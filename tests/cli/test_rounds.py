@@ -58,7 +58,16 @@ def test_a_run_goes_on_only_with_the_same_rounds(hilum, chest, lenient, tiny_bun
     assert hilum(*start, "--rounds", "flip", "--resume").status == 0
     done = hilum(*start, "--rounds", "ten", "--resume")
     assert done.status == 2
-    assert "were made with intake '--rounds flip --join mean" in done.err
+    assert "were made with --rounds flip --join mean (" in done.err
+    assert "and this run is with --rounds ten --join mean (" in done.err
+    done = hilum(*start, "--resume")
+    assert "and this run is without rounds; add --rounds flip --join mean, or" in done.err
+    plain = ("read", chest, "-o", tmp_path / "plain", "--bundle", tiny_bundle.location)
+    assert hilum(*plain).status == 0
+    done = hilum(*plain, "--rounds", "flip", "--resume")
+    assert done.status == 2
+    assert "were made without rounds, and this run is with --rounds flip" in done.err
+    assert "leave out --rounds, or" in done.err
 
 
 def test_findings_that_rounds_disagree_about_are_left_open(

@@ -137,7 +137,7 @@ def test_negative_sizes_of_vindr_are_left_out_and_said(tmp_path):
 
 
 def test_negative_sizes_of_predictions_are_named(tmp_path):
-    with pytest.raises(LabelError, match="1 boxes have no area: rows 3"):
+    with pytest.raises(LabelError, match=r"1 boxes have no area: row 3 \(50, 60, -30, 40\)"):
         predicted(tmp_path, [*GOOD, [50, 60, -30, 40]])
 
 

@@ -286,7 +286,7 @@ def test_a_lying_header_is_doubted_and_mended_where_asked(tiny_bundle, tmp_path,
     assert "inverted" not in codes["--mend",]
     capsys.readouterr()
     assert run("read", *arguments, "--resume") == 2
-    assert "were made with intake '--mend'" in capsys.readouterr().err
+    assert "were made with --mend, and this run is without --mend; add" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_noticed_before(folder, tiny_bundle, tmp_path, capsys, monkeypatch):

@@ -133,6 +133,21 @@ def test_the_command(app: typer.Typer, file: Path, tmp_path: Path):
     assert "not-an-image" in both.output
 
 
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("patient", "Spacing 0.2 × 0.15 mm at the patient\n"),
+        ("detector", "Spacing 0.2 × 0.15 mm at the detector\n"),
+        ("unknown", "0.15 mm, the header does not tell whether in the patient or at the detector"),
+    ],
+)
+def test_where_a_spacing_holds_is_said(app: typer.Typer, tmp_path: Path, at: str, said: str):
+    file = imaging.write_dicom(
+        tmp_path / "s.dcm", STORED, bits_stored=12, spacing_mm=(0.2, 0.15), spacing_at=at
+    )
+    assert said in CliRunner().invoke(app, [str(file)]).output
+
+
 def test_the_command_in_json(app: typer.Typer, file: Path):
     done = CliRunner().invoke(app, ["--json", str(file)])
     (one,) = json.loads(done.output)

@@ -91,15 +91,45 @@ def test_facts_of_the_header(tmp_path: Path):
     assert not got.pixels.flags.writeable
 
 
-def test_the_patients_spacing_goes_before_the_detectors(tmp_path: Path):
-    file = written(
-        tmp_path,
-        spacing_mm=(0.2, 0.2),
-        spacing_at="patient",
-        overrides={"ImagerPixelSpacing": [0.3, 0.3]},
-    )
+IMAGER, NOMINAL = "ImagerPixelSpacing", "NominalScannedPixelSpacing"
+TYPE = "PixelSpacingCalibrationType"
+
+
+@pytest.mark.parametrize(
+    ("others", "at"),
+    [
+        ({}, "unknown"),
+        ({IMAGER: [0.2, 0.2]}, "detector"),
+        ({IMAGER: ["0.2000", "0.20001"]}, "detector"),
+        ({NOMINAL: [0.2, 0.2]}, "detector"),
+        ({IMAGER: [0.3, 0.3]}, "patient"),
+        ({IMAGER: [0.2, 0.22]}, "patient"),
+        ({NOMINAL: [0.22, 0.22]}, "patient"),
+        ({TYPE: "FIDUCIAL"}, "patient"),
+        ({TYPE: "GEOMETRY", IMAGER: [0.2, 0.2]}, "patient"),
+        ({TYPE: "NONE", IMAGER: [0.2, 0.2]}, "detector"),
+        ({TYPE: ""}, "unknown"),
+        ({IMAGER: [0, 0]}, "unknown"),
+    ],
+)
+def test_pixel_spacing_holds_in_the_patient_only_where_it_was_calibrated(
+    tmp_path: Path, others: dict, at: str
+):
+    """PS3.3 10.7.1."""
+    file = written(tmp_path, spacing_mm=(0.2, 0.2), spacing_at="unknown", overrides=others)
     facts = imaging.read(file).acquisition
-    assert (facts.spacing_mm, facts.spacing_at) == ((0.2, 0.2), "patient")
+    assert (facts.spacing_mm, facts.spacing_at) == ((0.2, 0.2), at)
+
+
+@pytest.mark.parametrize("at", ["patient", "detector", "unknown"])
+def test_where_a_spacing_holds_is_written_as_it_is_read(tmp_path: Path, at: str):
+    facts = imaging.read(written(tmp_path, spacing_mm=(0.2, 0.2), spacing_at=at)).acquisition
+    assert facts.spacing_at == at
+
+
+def test_no_spacing_holds_nowhere(tmp_path: Path):
+    facts = imaging.read(written(tmp_path)).acquisition
+    assert (facts.spacing_mm, facts.spacing_at) == (None, None)
 
 
 @pytest.mark.parametrize(

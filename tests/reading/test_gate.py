@@ -24,7 +24,8 @@ def said(radiograph: Radiograph, **facts: object) -> tuple[set[str], set[str]]:
 
 
 def with_pixels(radiograph: Radiograph, pixels: np.ndarray) -> Radiograph:
-    return replace(radiograph, pixels=np.ascontiguousarray(pixels, np.float32))
+    source = replace(radiograph.source, shape=pixels.shape)
+    return replace(radiograph, pixels=np.ascontiguousarray(pixels, np.float32), source=source)
 
 
 def test_a_drawn_chest_is_let_through(chest: Radiograph) -> None:
@@ -69,6 +70,18 @@ def test_pictures_that_are_nothing_are_refused(chest: Radiograph) -> None:
     assert said(with_pixels(chest, chest.pixels[:100]))[0] == {"too-small", "aspect"}
     assert said(replace(chest, chroma=0.4))[0] == {"coloured"}
     assert said(replace(chest, chroma=0.01)) == (set(), {"coloured-marks"})
+
+
+def test_a_picture_that_was_made_smaller_is_judged_by_the_shape_of_its_file(
+    chest: Radiograph,
+) -> None:
+    strip = with_pixels(chest, chest.pixels[:64])
+    long = replace(strip, source=replace(strip.source, shape=(500, 2000)))
+    (reason,) = GATE.look(long).reasons
+    assert reason.code == "aspect"
+    assert reason.message.startswith("500 × 2000 px")
+    small = with_pixels(chest, chest.pixels[:100, :100])
+    assert said(replace(small, source=replace(small.source, shape=(1000, 1000))))[0] == set()
 
 
 def test_spoilt_chests_are_flagged_not_refused(chest: Radiograph) -> None:

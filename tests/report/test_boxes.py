@@ -164,14 +164,14 @@ def test_a_run_that_stopped_goes_on_with_its_boxes(boxed, make, fill, tmp_path):
     whole = fill(tmp_path / "whole", [boxed("a.png"), boxed("b.png")])
     with OutputFolder.open(out, bundle=make.bundle(), boxes=True) as folder:
         folder.add(folder.draw(boxed("a.png")))
-    with pytest.raises(RunError, match="were made with boxes, and this run has none"):
+    with pytest.raises(RunError, match="with --boxes, and this run is without boxes; add --boxes"):
         OutputFolder.open(out, bundle=make.bundle(), resume=True)
     fill(out, [boxed("b.png")], resume=True)
     assert (out / "boxes.csv").read_text() == (whole / "boxes.csv").read_text()
     assert read_json(out)["readings"] == read_json(whole)["readings"]
     with OutputFolder.open(tmp_path / "plain", bundle=make.bundle()) as folder:
         folder.add(folder.draw(make.reading()))
-    with pytest.raises(RunError, match="were made without boxes, and this run has some"):
+    with pytest.raises(RunError, match="this run is with --boxes; leave out --boxes"):
         OutputFolder.open(tmp_path / "plain", bundle=make.bundle(), boxes=True, resume=True)
 
 

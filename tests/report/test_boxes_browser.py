@@ -56,7 +56,9 @@ def page(request, make, tmp_path):
     ]
     if request.param == "data beside":
         items += [make.reading(f"z{i:03d}.png", shape=(20, 20)) for i in range(60)]
-    with OutputFolder.open(tmp_path / "out", bundle=make.bundle(), boxes=True) as folder:
+    card = make.card(boxes=[{"key": key} for key in KEYS], graph={"boxes": "boxes"})
+    bundle = replace(make.bundle(), card=card)
+    with OutputFolder.open(tmp_path / "out", bundle=bundle, boxes=True) as folder:
         for one in items:
             folder.add(folder.draw(one))
         return folder.finish()
@@ -137,6 +139,77 @@ def test_boxes_in_the_viewer(page, tmp_path):
     assert seen["on"] == 1
     assert seen["none"] == "No box of: Pleural effusion, Nodule."
     assert seen["blank"]
+
+
+def test_what_boxes_are_not_looked_for_is_no_finding_without_a_box(make, tmp_path):
+    """Boxes of effusion alone, by heatmaps: drawn only where effusion is called present."""
+
+    def item(name, *probabilities, boxes=()):
+        read = make.reading(name, probabilities)
+        return replace(read, boxed=("effusion",), boxes=boxes)
+
+    found = replace(BOXES[0], origin="heatmap")
+    items = [
+        item("a.png", 0.9, 0.1, 0.01),  # cardiomegaly
+        item("b.png", 0.9, 0.9, 0.01),  # both, no box
+        item("c.png", 0.1, 0.1, 0.01),  # nothing
+        item("d.png", 0.9, 0.9, 0.01, boxes=(found,)),
+    ]
+    with OutputFolder.open(tmp_path / "out", bundle=make.bundle(), boxes=True) as folder:
+        for one in items:
+            folder.add(folder.draw(one))
+        page = folder.finish()
+    seen = drive(
+        page,
+        """
+        seen.marks = [...document.querySelectorAll("#rows tr")].map((row) =>
+          [...row.children[2].querySelectorAll(".boxmark")].map((x) => x.textContent.trim()));
+        openViewer(0); seen.lists = [];
+        for (const name of "abcd") {
+          await until(() => text("#v-name") === `${name}.png` && view.detail);
+          seen.lists.push([...document.querySelectorAll("#v-boxlist > p")].map(
+            (x) => x.textContent));
+          key("ArrowRight");
+        }
+        """,
+        tmp_path,
+    )
+    other = "Boxes are not looked for: Cardiomegaly."
+    found = ["Pleural effusion · 0.87", other]
+    assert seen["marks"] == [[other], ["no box", other], ["no box"], found]
+    a, b, c, d = seen["lists"]
+    assert a[:-1] == [other]
+    assert b[:-1] == ["No box of: Pleural effusion.", other]
+    assert c[:-1] == ["Nothing is called present that boxes are drawn of."]
+    assert d[:-1] == [other]
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("patient", "41 × 63 mm"),
+        ("detector", "41 × 63 mm on the detector"),
+        ("unknown", "41 × 63 mm (unknown whether in the patient or on the detector)"),
+    ],
+)
+def test_where_millimetres_hold_is_said(make, tmp_path, at, said):
+    read = make.reading("a.png")
+    facts = replace(read.acquisition, spacing_mm=(0.2, 0.2), spacing_at=at)
+    item = replace(read, acquisition=facts, boxed=KEYS[:1], boxes=BOXES[:1])
+    with OutputFolder.open(tmp_path / "out", bundle=make.bundle(), boxes=True) as folder:
+        folder.add(folder.draw(item))
+        page = folder.finish()
+    seen = drive(
+        page,
+        """
+        openViewer(0); await until(() => $("#v-boxlist .box"));
+        seen.line = text("#v-boxlist .box");
+        click("#language"); await showRow(0); seen.zh = text("#v-boxlist .box");
+        """,
+        tmp_path,
+    )
+    assert seen["line"].endswith(f" · {said}")
+    assert ("不明" in seen["zh"]) == (at == "unknown")
 
 
 def test_a_page_of_boxes_alone(make, tmp_path):

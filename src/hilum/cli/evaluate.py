@@ -192,7 +192,7 @@ def evaluate(
     from rich.console import Console
 
     from hilum.cli.progress import steps
-    from hilum.datasets.looked_at import boxes_on
+    from hilum.datasets.image_sizes import boxed
     from hilum.datasets.predictions import check, match
     from hilum.datasets.predictions.localised import highest
     from hilum.evaluation.appraisal import appraise
@@ -235,7 +235,10 @@ def evaluate(
             None if path is None else _read(path, _scale(logits, scores), image_column, renamed)
             for path in (tune_on, compare)
         ]
-        drawn, on, unseen = (None, table, ()) if boxes is None else boxes_on(table, boxes)
+        many = workers or _processors()
+        table, (drawn, on, unseen) = boxed(
+            table, boxes, data if sheets or boxes else None, part=asked.test, workers=many
+        )
         if given is None and bundle is None and drawn is not None:
             given = highest(drawn, on)
         if given is None:
@@ -245,7 +248,7 @@ def evaluate(
                     table,
                     Path(data or ""),
                     parts=(asked.test, asked.tune) if asked.test else (),
-                    workers=workers or _processors(),
+                    workers=many,
                     tell=lambda done, total: tell("reading", done, total),
                 )
                 _keep(given, folder)
@@ -265,7 +268,6 @@ def evaluate(
             if drawn is not None:
                 found = _with_boxes(found, on, drawn, part=test, unseen=unseen)
             if sheets and bundle is not None and data is not None:
-                many = workers or _processors()
                 looker = Looker.of(bundle, table, data, drawn=drawn, workers=many)
                 make_sheets(matched, looker, folder, tell=tell)
             page = write(found, folder)
@@ -382,11 +384,13 @@ def _with_boxes(
     found: Appraisal, table: LabelTable, drawn: BoxFile, *, part: str, unseen: tuple[str, ...]
 ) -> Appraisal:
     from hilum.datasets.predictions.localised import localise
+    from hilum.evaluation.appraisal.few import as_sure
 
     measured, notes = localise(
         table, drawn, part=part, samples=found.samples, level=found.level, seed=found.seed
     )
-    return replace(found, localisation=measured, notes=(*found.notes, *notes, *unseen))
+    told = tuple(dict.fromkeys((*found.notes, *notes, *unseen)))
+    return replace(found, localisation=as_sure(measured, found.patients), notes=told)
 
 
 def _keep(given: Predictions, folder: ResultsFolder) -> None:

@@ -134,9 +134,9 @@ def _show(one: Inspection, console: Console) -> None:
     )
     if facts.spacing_mm:
         down, across = facts.spacing_mm
-        console.print(
-            f"Spacing {down:g} × {across:g} mm at the {facts.spacing_at}", highlight=False
-        )
+        where = "the header does not tell whether in the patient or at the detector"
+        at = f", {where}" if facts.spacing_at == "unknown" else f" at the {facts.spacing_at}"
+        console.print(f"Spacing {down:g} × {across:g} mm{at}", highlight=False, soft_wrap=True)
     for note in one.notes:
         mark = "[yellow]Warning:[/]" if note.warning else "Note:"
         console.print(f"{mark} {escape(note.message)} ({note.code})", highlight=False)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from hilum.cli.read import INTERRUPTED
 from hilum.errors import RunError
 
 
@@ -43,13 +44,13 @@ def lungs(
     """Find the lungs on radiographs: masks, boxes and, where asked for, crops and overlays.
 
     Exit status: 0 lungs were found on all; 1 not on some, and boxes.csv says why; 2 the run could
-    not start.
+    not start; 130 stopped by Ctrl-C, and boxes.csv holds what was finished.
     """
     from hilum.cli.progress import progress
     from hilum.imaging import find_files
     from hilum.reading import read_many
     from hilum.reading.lungs import LungReader
-    from hilum.report.lungs import LungFolder, Row
+    from hilum.report.lungs import LungFolder
 
     found = find_files(paths)
     inside = out.resolve()
@@ -59,24 +60,37 @@ def lungs(
         raise RunError(f"No radiographs in {where}: no DICOM, PNG, JPEG or TIFF file was found.")
     reader = LungReader.of(bundle)
     folder = LungFolder(out, crop=crop, overlay=overlay, margin=margin).open()
-    rows: list[Row] = []
-    against: Counter[str] = Counter()
-    used = 0
-    with progress(len(files), doing="Finding lungs", done="looked at") as advance:
-        many = min(workers or os.cpu_count() or 1, len(files))
-        for outcome in read_many(files, reader, workers=many, finish=folder.write):
-            rows.append(outcome.row)
-            used += not outcome.codes
-            against.update(outcome.codes)
-            advance()
-    table = folder.finish(rows)
-    typer.echo(f"Lungs on {used} of {len(files)} radiographs; boxes: {table}")
+    complete = False
+    try:
+        with progress(len(files), doing="Finding lungs", done="looked at") as advance:
+            many = min(workers or os.cpu_count() or 1, len(files))
+            for _ in read_many(files, reader, workers=many, finish=folder.write):
+                advance()
+        complete = True
+    except KeyboardInterrupt:
+        typer.echo("Stopping: writing what is finished …", err=True)
+    outcomes = folder.finished(file.name for file in files)
+    table = folder.finish([outcome.row for outcome in outcomes])
+    against = Counter(code for outcome in outcomes for code in outcome.codes)
+    used = sum(not outcome.codes for outcome in outcomes)
+    status = 0 if complete else INTERRUPTED
+    if against or found.unlistable:
+        status = status or 1
+    typer.echo(f"Lungs on {used} of {len(outcomes)} radiographs; boxes: {table}")
     if found.passed_over:
         typer.echo(f"{found.passed_over} files passed over (not DICOM, PNG, JPEG or TIFF by name).")
     if found.unlistable:
         typer.echo(f"NOT listed: {len(found.unlistable)} folders; mend their permissions.")
     if against:
         reasons = ", ".join(f"{count} {code}" for code, count in against.most_common())
-        typer.echo(f"NOT used: {len(files) - used} ({reasons}); why is in {table}. Exit status 1.")
-    if against or found.unlistable:
-        raise typer.Exit(1)
+        typer.echo(
+            f"NOT used: {len(outcomes) - used} ({reasons}); why is in {table}. "
+            f"Exit status {status}."
+        )
+    if not complete:
+        typer.echo(
+            f"Stopped with {len(files) - len(outcomes)} of {len(files)} left. {out} keeps what was "
+            "finished, and no run goes on in it: to look at the rest, give the same command "
+            "another folder with -o."
+        )
+    raise typer.Exit(status)

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hilum.imaging import FileList, FoundFile
     from hilum.reading import CascadeReader, Reader
     from hilum.reading.rounds import Plan
-    from hilum.report.folder import Boxed
+    from hilum.report.folder import Boxed, Entered
     from hilum.report.record import Drawn
 
 INTERRUPTED = 130
@@ -40,21 +40,6 @@ BYTES_PER_BOXES = 750_000
 """For a picture with boxes, a PNG: of 20 real radiographs of 512 px 215 kB on average, of 768 px
 about twice that."""
 BYTES_ALWAYS = 20_000_000
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What became of the files of this run."""
-
-    files: int = 0
-    read: int = 0
-    flagged: int = 0
-
-    def add(self, drawn: Drawn) -> None:
-        self.files += 1
-        if drawn.kind == "reading":
-            self.read += 1
-            self.flagged += any(note["warning"] for note in drawn.record["notes"])
 
 
 def read(
@@ -198,7 +183,7 @@ def read(
     ) as folder:
         todo = folder.left(files)
         _check_disk(out, len(todo), boxes=boxes)
-        tally, begun = _Tally(), time.monotonic()
+        begun = time.monotonic()
         guard = _Guard(out / "failures.log", folder.draw, debug=_debug(context))
         complete = False
         try:
@@ -206,15 +191,15 @@ def read(
                 for drawn in read_many(
                     todo, reader, workers=workers, finish=folder.draw, guard=guard
                 ):
-                    tally.add(folder.add(drawn))
+                    folder.add(drawn)
                     advance()
             complete = True
         except KeyboardInterrupt:
             typer.echo("Stopping: writing what is finished …", err=True)
         page = folder.finish(complete=complete, passed_over=passed_over)
-        refused, in_part = folder.refused(), folder.in_part()
+        entered, refused, in_part = folder.entered(), folder.refused(), folder.in_part()
         found_boxes = folder.boxes() if boxes else None
-    _say(tally, done=len(files) - len(todo), seconds=time.monotonic() - begun)
+    _say(entered, done=len(files) - len(todo), seconds=time.monotonic() - begun)
     if found_boxes is not None:
         _say_boxes(found_boxes)
     if passed_over:
@@ -229,7 +214,7 @@ def read(
     typer.echo(f"Page: {page}")
     _say_failed(reader)
     if not complete:
-        left = len(todo) - tally.files
+        left = len(todo) - entered.files
         typer.echo(f"Stopped with {left} left; the same command with --resume goes on.")
     raise typer.Exit(status)
 
@@ -392,13 +377,13 @@ def _say_left_out(
             )
 
 
-def _say(tally: _Tally, *, done: int, seconds: float) -> None:
+def _say(entered: Entered, *, done: int, seconds: float) -> None:
     before = f"{done} {'was' if done == 1 else 'were'} done before" if done else ""
-    if tally.files:
-        rate = tally.files / max(seconds, 1e-3)
+    if entered.files:
+        rate = entered.files / max(seconds, 1e-3)
         typer.echo(
-            f"Read {tally.read} of {tally.files} files in {seconds:.1f} s ({rate:.1f} a second)"
-            f"{f'; {tally.flagged} with warnings' if tally.flagged else ''}"
+            f"Read {entered.read} of {entered.files} files in {seconds:.1f} s ({rate:.1f} a second)"
+            f"{f'; {entered.flagged} with warnings' if entered.flagged else ''}"
             f"{f'; {before}' if before else ''}."
         )
     else:

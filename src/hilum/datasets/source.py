@@ -86,6 +86,8 @@ def read_pieces(
             names = list(header or next(rows, []))
             chosen = list(wanted or filter(None, names))
             _check_header(path, names, [*chosen, *where])
+            if separator == "," and len(names) == 1 and not (skip or header) and _other(path):
+                raise LabelError(f"{path.name} has one column alone, {names[0]!r}.{_other(path)}")
             kept = {name: _Kept() for name in chosen}
             for piece in _pieces(path, rows, names, chosen, where, skip):
                 yield {name: text(kept[name].once(cells)) for name, cells in piece.items()}
@@ -156,9 +158,9 @@ def _other(path: Path) -> str:
             line = file.readline()
     except (OSError, EOFError):
         return ""
-    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+    for mark, word in ((";", "';'"), ("\t", "tabs")):
         if line.count(mark) > line.count(","):
-            return f" Its cells look parted by {word}, not commas."
+            return f" The file looks separated by {word}, not by commas; save it with commas."
     return ""
 
 
@@ -182,7 +184,7 @@ def _pieces(
             raise LabelError(
                 f"{path.name}: the header has {len(names)} columns; another number have rows "
                 f"{first_few(wrong, quoted=False)} (row {wrong[0]}: {len(row)}). A cell that holds "
-                f"the separator needs quotes."
+                f"the separator needs quotes.{_other(path)}"
             )
         kept = [row for row in piece if row and (not only or all(row[i] == v for i, v in only))]
         cells = list(zip(*kept, strict=False))  # shorter rows lack nameless columns alone

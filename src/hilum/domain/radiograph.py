@@ -13,6 +13,8 @@ from hilum.domain.geometry import Affine
 CHEST_WORDS = ("CHEST", "THORA", "TORAX", "LUNG", "HEART", "RIB", "STERNUM", "PULM", "POUMON")
 """Parts of what stands in Body Part Examined where a chest was examined."""
 
+_TURNED = {("L", "H"), ("R", "H"), ("H", "L"), ("H", "R"), ("F", "L"), ("F", "R")}
+
 
 class View(StrEnum):
     """The direction of projection (PS3.3 C.8.11.5, View Position)."""
@@ -52,8 +54,9 @@ class Acquisition:
         age_years: Patient's Age in years; a fraction for days, weeks, months.
         sex: "M", "F" or "O".
         spacing_mm: (between rows, between columns) in mm.
-        spacing_at: where the spacing holds: "patient" (Pixel Spacing, calibrated) or "detector"
-            (Imager Pixel Spacing).
+        spacing_at: where the spacing holds: "patient" (Pixel Spacing that was calibrated),
+            "detector" (Imager Pixel Spacing, or a Pixel Spacing that repeats it) or "unknown"
+            (Pixel Spacing of which nothing tells whether it was calibrated).
         manufacturer: maker of the device.
         model: Manufacturer's Model Name.
         kvp: tube voltage in kV.
@@ -88,6 +91,21 @@ class Acquisition:
         if not self.body_part:
             return None
         return any(word in self.body_part.upper() for word in CHEST_WORDS)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether rows lead to the patient's right, columns to the feet (PS3.3 C.7.6.1.1.1)."""
+        return self._axes == ("R", "F")
+
+    @property
+    def turned(self) -> bool:
+        """Whether Patient Orientation says that the head of a frontal view is not at the top."""
+        return self._axes in _TURNED
+
+    @property
+    def _axes(self) -> tuple[str, ...]:
+        """Where rows and columns lead for the most part."""
+        return tuple(code[:1] for code in self.patient_orientation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ class Reading:
         radiograph: the picture, kept only when asked for.
         rounds: what each reading round said; None where it was read once.
         boxed: keys of the findings that boxes were looked for; one of them without a box was not
-            found anywhere, any other was not looked for.
+            found anywhere, any other was not looked for, or left undecided.
         boxes: what was found, the surest first.
     """
 

@@ -15,6 +15,8 @@ UNDEFINED_SHARE = 0.05
 """Share of undefined draws up to which an interval is stated."""
 FEWEST_PATIENTS = 5
 """Patients from which an interval is stated: of fewer there are too few different draws."""
+FEW_PATIENTS = 10
+"""Tested patients below which an appraisal states none: resampling so few shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)

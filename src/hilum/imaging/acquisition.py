@@ -44,6 +44,10 @@ _CODES = (
     "PatientOrientation",
 )
 _TEXTS = ("Manufacturer", "ManufacturerModelName")
+_CALIBRATIONS = ("GEOMETRY", "FIDUCIAL")
+"""Pixel Spacing Calibration Type (PS3.3 10.7.1.3)."""
+_EQUAL = 1e-3
+"""Two spacings that differ by less are one, rounded: no magnification is so small."""
 _UID = re.compile(r"[0-9.]{1,64}")
 _YEARS_A_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
@@ -60,7 +64,9 @@ TAGS = (
     0x00101010,  # Patient's Age
     0x00100040,  # Patient's Sex
     0x00280030,  # Pixel Spacing
+    0x00280A02,  # Pixel Spacing Calibration Type
     0x00181164,  # Imager Pixel Spacing
+    0x00182010,  # Nominal Scanned Pixel Spacing
     0x00080070,  # Manufacturer
     0x00081090,  # Manufacturer's Model Name
     0x00180060,  # KVP
@@ -78,11 +84,9 @@ def acquisition(dataset: Dataset, syntax: str, frames: int) -> Acquisition:
         frames: Number of Frames.
 
     Source:
-        PS3.3 C.7.3.1, C.7.6.1, C.8.11, 10.7.1.3 (the two spacings).
+        PS3.3 C.7.3.1, C.7.6.1, C.8.11, 10.7.1 (spacings).
     """
-    spacing, at = _spacing(dataset, "PixelSpacing"), "patient"
-    if spacing is None:
-        spacing, at = _spacing(dataset, "ImagerPixelSpacing"), "detector"
+    spacing, at = _spacing_and_plane(dataset)
     laterality = code(dataset, "ImageLaterality") or code(dataset, "Laterality")
     sex = code(dataset, "PatientSex")
     return Acquisition(
@@ -94,7 +98,7 @@ def acquisition(dataset: Dataset, syntax: str, frames: int) -> Acquisition:
         age_years=age_years(code(dataset, "PatientAge")),
         sex=sex if sex in ("M", "F", "O") else None,
         spacing_mm=spacing,
-        spacing_at=at if spacing else None,
+        spacing_at=at,
         manufacturer=_text(dataset, "Manufacturer"),
         model=_text(dataset, "ManufacturerModelName"),
         kvp=positive(dataset, "KVP"),
@@ -125,7 +129,7 @@ def _character_set(dataset: Dataset) -> Note | None:
 
 def _mirrored(dataset: Dataset) -> Note | None:
     """Rows of a frontal picture lead to the patient's left (PS3.3 C.7.6.1.1.1)."""
-    if tuple(code[:1] for code in _orientation(dataset)) != ("R", "F"):
+    if not Acquisition(patient_orientation=_orientation(dataset)).mirrored:
         return None
     return Note("mirrored", "Patient Orientation R\\F: the picture is stored mirrored, the "
                 "patient's left at the left; sides are swapped.")  # fmt: skip
@@ -197,6 +201,26 @@ def _orientation(dataset: Dataset) -> tuple[str, ...]:
         return ()
     codes = [as_code(value) for value in values[:2]]
     return tuple(code for code in codes if code) if all(codes) else ()
+
+
+def _spacing_and_plane(dataset: Dataset) -> tuple[tuple[float, float] | None, str | None]:
+    """The spacing, and where it holds: "patient", "detector" or "unknown" (PS3.3 10.7.1).
+
+    Pixel Spacing was calibrated where the header says how, or where it differs from the spacing
+    at the detector or on the scanned film. Where it equals that it was copied from there; alone,
+    nobody can tell.
+    """
+    spacing, imager = _spacing(dataset, "PixelSpacing"), _spacing(dataset, "ImagerPixelSpacing")
+    if spacing is None:
+        return imager, "detector" if imager else None
+    if code(dataset, "PixelSpacingCalibrationType") in _CALIBRATIONS:
+        return spacing, "patient"
+    other = imager or _spacing(dataset, "NominalScannedPixelSpacing")
+    if other is None:
+        return spacing, "unknown"
+    pairs = zip(spacing, other, strict=True)
+    same = all(math.isclose(one, two, rel_tol=_EQUAL) for one, two in pairs)
+    return spacing, "detector" if same else "patient"
 
 
 def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:

@@ -66,7 +66,7 @@ class DicomFacts(TypedDict, total=False):
         age: Age String such as "045Y".
         sex: Patient's Sex.
         spacing_mm: (between rows, between columns).
-        spacing_at: "detector" (default) or "patient".
+        spacing_at: "detector" (default), "patient" or "unknown".
         patient_name: default "PHANTOM^HILUM".
         patient_id: default "PHANTOM".
         description: Series Description.
@@ -175,9 +175,11 @@ def _describe_patient(dataset: Dataset, facts: DicomFacts) -> None:
     dataset.BurnedInAnnotation = "NO"
     dataset.PresentationIntentType = "FOR PRESENTATION"
     if "spacing_mm" in facts:
-        detector = facts.get("spacing_at", "detector") == "detector"
-        setattr(dataset, "ImagerPixelSpacing" if detector else "PixelSpacing",
+        at = facts.get("spacing_at", "detector")
+        setattr(dataset, "ImagerPixelSpacing" if at == "detector" else "PixelSpacing",
                 list(facts["spacing_mm"]))  # fmt: skip
+        if at == "patient":
+            dataset.PixelSpacingCalibrationType = "GEOMETRY"
 
 
 def _describe_pixels(dataset: Dataset, stored: NDArray[Any], facts: DicomFacts) -> None:

@@ -6,7 +6,7 @@ from hilum.bundles import Bundle
 from hilum.bundles.card import Preprocessing
 from hilum.domain import Note, Radiograph, Refusal
 from hilum.errors import BundleError
-from hilum.reading.lungs import LungFields, LungReader
+from hilum.reading.lungs import TURNED, LungFields, LungReader
 from hilum.transforms.preprocess import Part
 
 WHOLE = "lungs-not-cropped"
@@ -50,10 +50,17 @@ def part_of(
     rows, columns = radiograph.shape
     note = Note(
         WHOLE,
-        f"The lungs were not found, so the network, which learnt from crops to the lungs, was "
-        f"shown the whole picture. {said(lungs)}".strip(),
+        f"{why(lungs)}, so the network, which learnt from crops to the lungs, was shown the whole "
+        f"picture. {said(lungs)}".strip(),
     )
     return (0, 0, columns, rows), (note,)
+
+
+def why(lungs: LungFields | Refusal) -> str:
+    """Why lungs are not used, in a few words that begin a sentence."""
+    notes = () if isinstance(lungs, Refusal) else lungs.concerns
+    turned = any(note.code == TURNED for note in notes)
+    return "The picture may be turned" if turned else "The lungs were not found"
 
 
 def said(lungs: LungFields | Refusal) -> str:

@@ -23,7 +23,7 @@ SURE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Shares of the lung field, each in [0, 1].
+    """Shares of the lung field, each in [0, 1]; sides are the patient's.
 
     Attributes:
         share: of both lungs together.

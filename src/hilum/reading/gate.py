@@ -262,7 +262,7 @@ def _header(acquisition: Acquisition, dicom: bool) -> tuple[list[Note], list[Not
 
 
 def _frame(radiograph: Radiograph, reasons: list[Note], flags: list[Note]) -> None:
-    rows, columns = radiograph.shape
+    rows, columns = radiograph.source.shape  # the picture itself may have been made smaller
     if min(rows, columns) < SMALLEST_PX:
         reasons.append(
             Note("too-small", f"{rows} × {columns} px; at least {SMALLEST_PX} px are needed.")

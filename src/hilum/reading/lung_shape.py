@@ -69,7 +69,8 @@ class LungShape:
         stray: share of what was drawn that lies apart from the two lungs.
         level: share of the shorter one's height that both have in common.
         overlap: share of the narrower one's width where both lie above each other.
-        sides: whether the right lung lies left of the left one on the picture.
+        sides: whether the right lung lies left of the left one on the picture; right of it on one
+            that is stored mirrored.
         sureness: how firm the outlines are: intersection over union of what has a probability of
             three quarters with what has one quarter, in [0, 1].
     """
@@ -149,7 +150,7 @@ def faults(shape: LungShape, limits: Limits) -> tuple[Note, ...]:
     if all(shape.area):
         ratio = max(shape.area) / min(shape.area)
         unless(ratio <= limits.ratio, "unequal", f"One lung is {ratio:.1f} times the other.")
-        unless(shape.sides, "sides", "The right lung does not lie on the picture's left.")
+        unless(shape.sides, "sides", "The right lung does not lie on its side of the picture.")
         unless(shape.level >= limits.level, "level", "The lungs do not lie beside each other.")
         unless(shape.overlap <= limits.overlap, "overlap", "One lung lies above the other.")
     unless(shape.stray <= limits.stray, "stray", "Much was drawn apart from the lungs.")

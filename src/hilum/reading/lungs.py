@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +14,7 @@ from hilum.domain import Affine, GateVerdict, Note, Radiograph, Refusal
 from hilum.errors import BundleError, IntakeError
 from hilum.imaging import FoundFile
 from hilum.imaging import read as read_file
+from hilum.imaging.checks import measure
 from hilum.reading.gate import Gate
 from hilum.reading.lung_shape import (
     READING,
@@ -28,7 +29,13 @@ from hilum.runtime import Graph
 from hilum.transforms.preprocess import prepare
 
 STRUCTURES = ("lung_right", "lung_left")
-"""The patient's sides; the right lung lies on the picture's left."""
+"""The patient's sides; the right lung lies on the picture's left, unless that is mirrored."""
+
+TURNED = "turned"
+"""Code of the gate's flag, and of the concern, that a picture is not upright."""
+
+UPSIDE_DOWN = 180
+"""Degrees. The network draws two lungs all the same, and their shape does not tell."""
 
 MARGIN = 0.05
 """What a crop leaves around the lungs on every side, as a share of their box's longer side."""
@@ -43,9 +50,12 @@ class LungFields:
 
     Attributes:
         radiograph: what they were found on.
-        masks: bool [2, rows, columns] on the radiograph's pixels, the right and the left lung.
+        masks: bool [2, rows, columns] on the radiograph's pixels, the patient's right and left
+            lung: where the header says that the picture is mirrored, the right one lies on its
+            right.
         shape: measures of the pair.
-        concerns: what speaks against taking them for lungs.
+        concerns: what speaks against taking them for lungs. On a picture that is turned, the
+            network draws two lungs all the same, and names their sides and ends the wrong way.
     """
 
     radiograph: Radiograph
@@ -194,10 +204,40 @@ class LungReader:
         (across, _, _), (_, down, _) = to_radiograph.matrix
         shape = measure_shape(probabilities, lungs, aspect=across / down)
         masks = _enlarged(log_odds, lungs, to_radiograph, radiograph.shape)
-        return LungFields(radiograph, masks, shape, faults(shape, READING))
+        if radiograph.acquisition.mirrored:  # the network knows the picture's sides alone
+            masks = np.ascontiguousarray(masks[::-1])
+            shape = _other_sides(shape)
+        concerns = (*_turned(radiograph, verdict), *faults(shape, READING))
+        return LungFields(radiograph, masks, shape, concerns)
 
     def _refusal(self, radiograph: Radiograph, reasons: tuple[Note, ...]) -> Refusal:
         return Refusal(radiograph.source.name, "gate", reasons, radiograph.acquisition)
+
+
+def _other_sides(shape: LungShape) -> LungShape:
+    """Measures of a pair whose lungs change their names."""
+    return replace(
+        shape,
+        area=shape.area[::-1],
+        tallness=shape.tallness[::-1],
+        solidity=shape.solidity[::-1],
+    )
+
+
+def _turned(radiograph: Radiograph, looked: GateVerdict) -> tuple[Note, ...]:
+    """Why upper and lower, right and left are not known: by the picture, or by the header.
+
+    A picture that seems turned by a quarter is not doubted for that: such flags are mostly wrong,
+    and of radiographs that are turned so the shape of the masks tells.
+    """
+    seen = tuple(note for note in looked.flags if note.code == TURNED)
+    if seen and measure(radiograph.pixels).pose[0] == UPSIDE_DOWN:
+        return seen
+    if not radiograph.acquisition.turned:
+        return ()
+    said = "\\".join(radiograph.acquisition.patient_orientation)
+    message = f"Patient Orientation {said}: the picture is stored turned, the head not at the top."
+    return (Note(TURNED, message),)
 
 
 def _enlarged(

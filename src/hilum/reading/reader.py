@@ -13,7 +13,7 @@ from hilum.imaging import FoundFile, check_reduced
 from hilum.imaging import read as read_file
 from hilum.reading.boxes.finding import boxed
 from hilum.reading.boxes.placing import placed
-from hilum.reading.cropping import lungs_for, part_of, said
+from hilum.reading.cropping import lungs_for, part_of, said, why
 from hilum.reading.gate import Gate
 from hilum.reading.lungs import LungFields, LungReader
 from hilum.reading.rounds import Plan, several
@@ -204,7 +204,7 @@ class Reader:
             prevalence=self.scale.prevalence,
             radiograph=radiograph if self.keep_radiograph else None,
             rounds=seen.rounds,
-            boxed=boxed(self.bundle.card) if self.boxes else (),
+            boxed=boxed(self.bundle.card, seen.predictions) if self.boxes else (),
             boxes=boxes,
         )
 
@@ -221,8 +221,8 @@ class Reader:
         fields = self.lungs(radiograph, looked) if lungs is None else lungs
         if isinstance(fields, LungFields) and fields.plausible:
             return placed(boxes, radiograph, fields), ()
-        why = f"The lungs were not found, so boxes have no zones. {said(fields)}"
-        return placed(boxes, radiograph, None), (Note("no-zones", why.strip()),)
+        told = f"{why(fields)}, so boxes have no zones. {said(fields)}"
+        return placed(boxes, radiograph, None), (Note("no-zones", told.strip()),)
 
     def refusal(self, radiograph: Radiograph, verdict: GateVerdict) -> Refusal:
         """The refusal of a picture that the gate does not accept."""

@@ -23,6 +23,7 @@ from hilum.imaging import FoundFile
 from hilum.lock import hold
 from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal
 from hilum.report import boxes, pictures, tables
+from hilum.report.agreement import agrees
 from hilum.report.cascade import cascade_facts, stage_tables, with_stages
 from hilum.report.duplicates import identity, settled
 from hilum.report.journal import Journal
@@ -63,6 +64,21 @@ class Boxed:
     images: int
     looked: int
     outside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of the files that one run finished.
+
+    Attributes:
+        files: finished.
+        read: of these.
+        flagged: read, with a warning.
+    """
+
+    files: int
+    read: int
+    flagged: int
 
 
 class OutputFolder:
@@ -188,6 +204,13 @@ class OutputFolder:
                 f"elsewhere or were changed since ({shown}); read them into another folder with -o."
             )
         return left
+
+    def entered(self) -> Entered:
+        """What stands in the folder of this run alone, whatever cut it short."""
+        own = (e for e in self._journal.entries("reading") if e["record"]["image"] not in self.done)
+        flagged = [any(note["warning"] for note in entry["record"]["notes"]) for entry in own]
+        files = sum(name not in self.done for name in self._journal.names())
+        return Entered(files, read=len(flagged), flagged=sum(flagged))
 
     def refused(self) -> Counter[str]:
         """How many images of this and earlier runs were refused, by code."""
@@ -406,7 +429,7 @@ def _begin(out: Path, run: Path, facts: dict[str, Any], resume: bool) -> None:
     """Check an earlier run, take over when it was started, and make what this run needs."""
     earlier = _earlier(out, run)
     if earlier is not None:
-        _agrees(out, earlier, facts, resume)
+        agrees(out, earlier, facts, journal=run.parent / "journal.jsonl", resume=resume)
         facts["started"] = earlier["started"]
     shutil.rmtree(run.parent / "tmp", ignore_errors=True)
     pictured = ("previews", "heatmaps", *["boxes"] * facts["boxes"])
@@ -427,30 +450,3 @@ def _earlier(out: Path, run: Path) -> dict[str, Any] | None:
             f"{run} is damaged, so the earlier reading in {out} cannot be continued; choose "
             f"another folder with -o."
         ) from None
-
-
-def _agrees(out: Path, earlier: dict[str, Any], now: dict[str, Any], resume: bool) -> None:
-    journal = out / _OWN / "journal.jsonl"
-    if not resume and (journal.exists() and journal.stat().st_size > 0):
-        raise RunError(
-            f"The folder {out} holds results of an earlier reading; go on with --resume, or "
-            f"choose another folder with -o."
-        )
-    if resume and earlier.get("boxes", False) != now["boxes"]:
-        raise RunError(
-            f"The results in {out} were made {'without' if now['boxes'] else 'with'} boxes, and "
-            f"this run has {'some' if now['boxes'] else 'none'}; use the same, or choose another "
-            f"folder with -o."
-        )
-    for what in ("bundle", "prevalence", "intake", "schema"):
-        if resume and earlier.get(what, "") != now[what]:
-            raise RunError(
-                f"The results in {out} were made with {what} {_say(earlier.get(what))}, and this "
-                f"run has {_say(now[what])}; use the same, or choose another folder with -o."
-            )
-
-
-def _say(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{value['name']} {value['version']} ({value['digest'][:12]}…)"
-    return repr(value) if value else "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -62,6 +63,7 @@ class LungFolder:
     overlay: bool = False
     margin: float = MARGIN
     _names: Counter[str] = field(default_factory=Counter[str])
+    _outcomes: dict[str, Outcome] = field(default_factory=dict[str, "Outcome"])
     _lock: Lock = field(default_factory=Lock)
 
     def open(self) -> LungFolder:
@@ -78,6 +80,16 @@ class LungFolder:
 
     def write(self, found: LungFields | Refusal) -> Outcome:
         """Write the pictures of one file; masks that are not plausible are drawn, never cut by."""
+        name = found.name if isinstance(found, Refusal) else found.radiograph.source.name
+        outcome = self._written(found)
+        self._outcomes[name] = outcome
+        return outcome
+
+    def finished(self, names: Iterable[str]) -> list[Outcome]:
+        """What became of those files that :meth:`write` is through with, in the order of names."""
+        return [self._outcomes[name] for name in names if name in self._outcomes]
+
+    def _written(self, found: LungFields | Refusal) -> Outcome:
         if isinstance(found, Refusal):
             codes = tuple(note.code for note in found.reasons)
             said = " ".join(note.message for note in found.reasons)

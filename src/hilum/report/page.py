@@ -56,7 +56,7 @@ class Page:
         self._journal = journal
         self._embedded = len(journal) <= EMBED_AT_MOST
         self._names: list[str] = []
-        self._boxed = _boxed(journal) if facts.get("boxes") else []
+        self._boxed = _boxed(journal, cards) if facts.get("boxes") else []
 
     def files(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Files that stand beside a large page, with their data; none for a small one."""
@@ -177,9 +177,13 @@ def _present(entry: dict[str, Any]) -> bool:
     return any(p["decision"] == "present" for p in entry["record"]["predictions"])
 
 
-def _boxed(journal: Journal) -> list[dict[str, str]]:
-    """The findings that boxes were looked for on any image, each with its colour."""
+def _boxed(journal: Journal, cards: Sequence[Card]) -> list[dict[str, Any]]:
+    """The findings that boxes were looked for on any image, each with its colour.
+
+    ``drawn`` tells those that a graph draws; others have a box only where they are called present.
+    """
     keys: dict[str, None] = {}
+    drawn = {kind.key for card in cards for kind in card.boxes}
     for entry in journal.entries("reading"):
         keys |= dict.fromkeys(entry["record"].get("boxed", ()))
     return [
@@ -188,6 +192,7 @@ def _boxed(journal: Journal) -> list[dict[str, str]]:
             "name": finding(key).name,
             "zh": finding(key).name_zh,
             "colour": "#{:02x}{:02x}{:02x}".format(*colour_of(key)),
+            "drawn": key in drawn,
         }
         for key in keys
     ]

@@ -169,6 +169,15 @@ def test_training_rows_among_those_tested_mislead():
     assert not match(predictions(every()), labels, Asked(test="test")).warnings
 
 
+def test_images_that_are_left_out_are_not_counted_as_learnt_from():
+    states = table().states.copy()
+    states[0] = State.UNCERTAIN
+    labels = table(split=["train"] * 5 + ["test"] * 3).with_states(table().findings, states)
+    found = match(predictions(every()), labels)
+    assert found.tested.sum() == 7
+    assert any("4 of 7 tested images stand in train (4)" in w for w in found.warnings)
+
+
 def test_a_bundle_that_learnt_from_the_tested_rows_is_known_by_its_split(tiny_card):
     labels = table(split=["train"] * 5 + ["tune"] + ["test"] * 2, source=["here"] * 8)
     rows = {"train": np.arange(5), "tune": np.array([5]), "test": np.array([6, 7])}

@@ -166,3 +166,20 @@ def test_prevalence_lies_between_0_and_1():
         restate(0.5, 0, 0.5)
     with pytest.raises(EvaluationError, match=r"probability must lie in \[0, 1\]"):
         restate(float("nan"), 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("odds", "truth", "intercept"),
+    [
+        ([34.14, -45.63, -67.51, 36.0, -55.34, -43.86], [1, 0, 0, 1, 0, 0], 0.0),
+        ([20.0, 30.0, -20.0, -30.0], [1, 1, 0, 0], 0.0),
+        ([-30.0, -20.0, 25.0, 35.0], [1, 0, 1, 0], None),
+    ],
+)
+def test_log_odds_far_apart_have_an_intercept(odds, truth, intercept):
+    """Steps of Newton overshoot there; the expected number of positives is what there is."""
+    at = np.clip(odds, -36, 36)
+    line = calibration_slope_intercept(truth, 1 / (1 + np.exp(-at)))
+    assert sum(1 / (1 + np.exp(-(at + line.intercept.value)))) == pytest.approx(sum(truth))
+    if intercept is not None:
+        assert abs(line.intercept.value - intercept) < 6

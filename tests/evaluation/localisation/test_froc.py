@@ -189,3 +189,30 @@ def test_everything_at_once():
     assert again.each[0].pointing_by_chance.reason == "the sizes of the images are not known"
     with pytest.raises(EvaluationError, match="name the findings"):
         appraise(seen, predicted, [], np.arange(60), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("patients", "stated"), [(8, False), (9, False), (10, True)])
+def test_of_few_patients_no_interval_is_stated(patients, stated):
+    reference, predicted = drawn(1, images=80)
+    found = appraise(
+        reference, predicted, ["mass"], np.arange(80) % patients, np.random.default_rng(0),
+        samples=50,
+    )  # fmt: skip
+    one = found.each[0]
+    for measure in (
+        found.map_coco, one.ap_coco, one.ap_voc2010, one.froc.mean, one.pointing,
+        one.iou[0].found, one.iobb[0].false_boxes,
+    ):  # fmt: skip
+        assert (measure.low is not None) == stated
+        assert stated or f"{patients} patients are too few" in measure.reason
+
+
+def test_of_few_patients_with_a_box_no_interval_of_what_was_found_is_stated():
+    reference, predicted = drawn(1, images=80)
+    reference = Boxes([0, 1, 2], text(["mass"] * 3), [[0, 0, 50, 50]] * 3, [True] * 80)
+    found = appraise(
+        reference, predicted, ["mass"], np.arange(80), np.random.default_rng(0), samples=200
+    ).each[0]
+    assert "3 patients with a box" in found.ap_coco.reason
+    assert found.ap_coco.low is None
+    assert found.iou[0].false_boxes.low is not None

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from hilum.bundles import load
-from hilum.domain import Radiograph, Reading, Source
+from hilum.domain import Prediction, Radiograph, Reading, Source
 from hilum.errors import BundleError
 from hilum.phantoms import draw_blank, draw_chest
 from hilum.reading import Reader
+from hilum.reading.boxes.finding import boxed
 from hilum.reading.lungs import LungReader
+from hilum.reading.rounds import plan
 
 SIDE = 64
 ROWS = [
@@ -71,6 +73,23 @@ def test_rounds_are_fused_before_thresholds(boxed_bundle, chest):
         ("nodule", (32, 80, 32, 32)): pytest.approx(0.4),  # one of two rounds saw each
         ("nodule", (192, 80, 32, 32)): pytest.approx(0.4),
     }
+
+
+def test_what_rounds_leave_undecided_was_not_looked_for_by_its_heatmap(chest):
+    looks = plan("flip")
+    decided = Reader.of("chest14", boxes=True, rounds=looks)(chest)
+    spreads = {p.finding: p.spread for p in decided.predictions}
+    limit = float(np.median([spreads[key] for key in decided.boxed]))
+    reading = Reader.of("chest14", boxes=True, rounds=plan(looks, abstain_above=limit))(chest)
+    open_ = {p.finding for p in reading.abstained}
+    assert 0 < len(open_ & set(decided.boxed)) < len(decided.boxed)
+    assert reading.boxed == tuple(key for key in decided.boxed if key not in open_)
+
+
+def test_what_the_graph_draws_was_looked_for_though_its_finding_is_undecided(boxed_bundle):
+    card = boxed_bundle(ROWS).card
+    undecided = [Prediction("nodule", 0.0, 0.5, 0.5, abstained=True)]
+    assert boxed(card, undecided) == ("opacity", "nodule")
 
 
 def test_a_bundle_of_boxes_alone_reads_with_boxes(boxed_bundle, chest):

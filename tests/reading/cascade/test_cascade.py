@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from hilum.bundles import available as shipped_bundles
-from hilum.bundles import cascades, load
+from hilum.bundles import cascades, load, save
+from hilum.bundles.card import HeatmapBoxes
 from hilum.bundles.cascades import Cascade
-from hilum.domain import GateVerdict, Note, Radiograph, Refusal, Source
+from hilum.domain import FoundBox, GateVerdict, Note, Radiograph, Refusal, Source
 from hilum.errors import CascadeError, RunError, UnknownName
 from hilum.phantoms import draw_chest
 from hilum.reading import CascadeReader, CascadeReading, CascadeRefusal, Reader
 from hilum.reading.cascade import Chain
+from hilum.reading.cascade.outcome import joined
 from hilum.reading.rounds import Plan, plan
 from hilum.transforms.rounds import RoundSet, Step
 from hilum.transforms.rounds.sets import Round
@@ -121,6 +123,65 @@ def test_an_abstention_is_neither(covid, findings, radiograph):
     item = CascadeReader.of(chained(first, stage("findings", findings, not_positive)))(radiograph)
     assert outcomes(item) == ["read", "read"]
     assert not item.complete  # COVID-19 is undecided all the same
+
+
+@pytest.fixture(scope="session")
+def drawing(fixed_bundle, tmp_path_factory):
+    """``drawing("first", effusion=0.9, …)``: it draws boxes of effusions and masses by heatmaps."""
+    likely = [[0.1, 0.5, 0.4, 0.9], [0.6, 0.5, 0.9, 0.9]]
+
+    def make(name, **said):
+        kinds = [{"key": key, "likely": likely} for key in ("effusion", "mass") if key in said]
+        rule = HeatmapBoxes.model_validate({"findings": kinds, "trust": 1.0, "rule": "given"})
+        plain = fixed_bundle(name, **said)
+        card = plain.card.model_copy(update={"heatmap_boxes": rule})
+        files = {"model.onnx": (plain.location / "model.onnx").read_bytes()}
+        return save(card, files, tmp_path_factory.mktemp("drawing") / name)
+
+    return make
+
+
+@pytest.mark.parametrize("said", [0.9, 0.3], ids=["present", "absent"])
+def test_a_finding_that_abstains_has_no_box(drawing, radiograph, said):
+    bundle = drawing("first", effusion=said, mass=0.8, nodule=0.1)
+    plain = CascadeReader.of(chained(stage("one", bundle)), boxes=True)(radiograph)
+    drawn = [box.finding for box in plain.reading.boxes]
+    assert drawn == (["effusion", "mass"] if said > 0.4 else ["mass"])
+    unsure = stage("one", bundle, abstain={"effusion": (0.2, 0.95)})
+    item = CascadeReader.of(chained(unsure), boxes=True)(radiograph)
+    assert [p.finding for p in item.reading.abstained] == ["effusion"]
+    assert [box.finding for box in item.reading.boxes] == ["mass"]
+    assert item.reading.boxed == item.step("one").reading.boxed == ("mass",)
+    assert item.boxed_by == {"mass": "one"}
+
+
+@pytest.mark.parametrize("later", [0.1, 0.9], ids=["absent", "present"])
+@pytest.mark.parametrize("draws", [False, True])
+def test_a_heatmap_box_is_of_the_stage_that_speaks(drawing, fixed_bundle, radiograph, later, draws):
+    first = drawing("first", effusion=0.9, mass=0.8, nodule=0.1)
+    make = drawing if draws else fixed_bundle
+    second = make("second", effusion=later, fibrosis=0.1, hernia=0.1)
+    chain = chained(stage("one", first), stage("two", second))
+    item = CascadeReader.of(chain, boxes=True)(radiograph)
+    assert item["effusion"].present == (later == 0.9)
+    expected = {"mass": "one"} | ({"effusion": "two"} if draws else {})
+    assert item.boxed_by == expected
+    assert set(item.reading.boxed) == set(expected)
+    drawn = {box.finding for box in item.reading.boxes}
+    assert drawn == {"mass"} | ({"effusion"} if draws and later == 0.9 else set())
+    assert {box.finding for box in item.step("one").reading.boxes} == {"effusion", "mass"}
+
+
+def test_boxes_of_a_detector_stay_whoever_speaks(covid, findings, radiograph):
+    cascade = chained(stage("covid", covid(0.1)), stage("findings", findings, NEGATIVE))
+    first, second = CascadeReader.of(cascade)(radiograph).steps
+    boxes = (FoundBox("mass", 0.9, (1, 2, 30, 40), "detector"),
+             FoundBox("opacity", 0.2, (5, 5, 9, 9), "detector"))  # fmt: skip
+    first = replace(first, reading=replace(first.reading, boxed=("mass", "opacity"), boxes=boxes))
+    both = joined([first, second], name="mine 1.0.0", digest="ab" * 32)
+    assert not both["mass"].present
+    assert both.reading.boxes == boxes
+    assert both.boxed_by == {"mass": "covid", "opacity": "covid"}
 
 
 def test_behind_a_refusal_nobody_reads_unless_told_to(covid, findings, radiograph):

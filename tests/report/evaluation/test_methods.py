@@ -127,3 +127,23 @@ def test_intervals_that_are_not_stated_are_not_told(appraisal):
     text = as_text(replace(appraisal, findings=few))
     assert "bootstrap" not in text.casefold()
     assert "ntervals are 95" not in text
+
+
+def test_how_boxes_were_measured_is_told_with_its_sources(appraisal):
+    said = " ".join(paragraphs(appraisal))
+    for told in (
+        "intersection over union (IoU) of .5", "of COCO (", "of VOC 2010 (",
+        "at 0.125, 0.25, 0.5, 1, 2, 4 and 8 false boxes a radiograph",
+        "the middle of the model's surest box",
+        f"on {appraisal.localisation.images} radiographs of",
+        "readers looked and drew no box counted",
+        "on those without a box of the model every box of the readers was missed",
+    ):  # fmt: skip
+        assert told in said
+    sources = " ".join(references(appraisal))
+    for source in ("Lin TY", "Everingham M", "Bunch PC", "Setio", "Zhang J", "Wang X"):
+        assert source in sources
+    only = replace(appraisal.localisation, counted="boxed")
+    alone = " ".join(paragraphs(replace(appraisal, localisation=only)))
+    assert "on the radiographs with a box of it alone" in alone
+    assert "drew no box counted" not in alone

@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("torch", reason="needs torch: pip install 'hilum[train]'")
 
 from hilum.domain import Radiograph, Source
+from hilum.evaluation.calibration import Calibrator
 from hilum.evaluation.faithfulness import likeness
 from hilum.phantoms import draw_chest
 from hilum.studies.localise import faithful
@@ -57,13 +58,14 @@ def test_every_kind_of_map_has_one_a_finding(eye, chest):
 
 def test_a_radiograph_is_asked_and_shown(eye, chest):
     at = 2
+    halved = Calibrator(0.5, -1.0, "platt", positives=1, negatives=1)
     looked = [
-        faithful.Looked(f"p{number}", at, pixels, eye.maps([pixels])[0][at])
+        faithful.Looked(f"p{number}", at, halved, pixels, eye.maps([pixels])[0][at])
         for number, pixels in enumerate((chest, np.ascontiguousarray(chest[:, ::-1])))
     ]
     removed = faithful._removed(eye, looked[0], (0,))
     assert len(removed[faithful.RANDOM]) == 1
-    whole = eye.logits(chest[None])[0, at]
+    whole = 0.5 * eye.logits(chest[None])[0, at] - 1.0  # calibrated, as a reading tells it
     for found in removed.values():
         assert found[0].deletion.score[0] == found[0].insertion.score[-1] == pytest.approx(whole)
     like = faithful._likeness(eye, looked, (0,))

@@ -146,7 +146,7 @@ def test_the_variance_keeps_it_from_collapsing(
     alone = without_variance(recipe, stop=("outputs-alike",))
     part = alone.self_supervision
     assert part is not None
-    kept = part.model_copy(update={"variance": 25.0, "covariance": 1.0})
+    kept = part.model_copy(update={"variance": 25.0, "covariance": 1.0, "epochs": 4})
     learnt(*of_run(alone.model_copy(update={"self_supervision": kept}), collection, tmp_path))
 
 

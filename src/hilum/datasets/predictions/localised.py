@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.datasets.predicted_boxes import BoxFile, placed_boxes
+from hilum.datasets.predicted_boxes import BoxFile, looked_on, placed_boxes
 from hilum.datasets.predictions.load import Predictions
 from hilum.domain import LabelTable
-from hilum.domain.text import coded, first_few
+from hilum.domain.text import Text, coded, first_few
 from hilum.errors import LabelError
 from hilum.evaluation.localisation import LocalisationResult, PredictedBoxes
 from hilum.evaluation.localisation.appraisal import appraise
@@ -34,6 +36,8 @@ def localise(
 
     Where every image that was annotated has a box, readers drew findings that they knew to be
     there, as in ChestX-ray14; then a finding is measured on the images with a box of it alone.
+    Findings that were looked for and never found count as well: each of their boxes is missed. An
+    image on which the model did not look for a finding does not count for it.
 
     Args:
         table: with boxes of readers.
@@ -47,14 +51,18 @@ def localise(
         The numbers, and what was left out or assumed.
 
     Raises:
-        LabelError: the table has no boxes, or none of a predicted finding; or none is predicted.
+        LabelError: the table has no boxes, or none of a finding that was looked for; or none is
+            predicted, and nobody knows what was looked for.
     """
     if part:
         table = table.rows(np.flatnonzero(table.column("split") == part))
     if table.boxes is None or not len(table.boxes):
-        raise LabelError("The label table holds no boxes to measure predicted ones against.")
+        where = f" on rows of the part {part!r}" if part else ""
+        raise LabelError(
+            f"The label table holds no boxes{where} to measure predicted ones against."
+        )
     drawn = set(table.boxes.finding.tolist())
-    said = list(dict.fromkeys(boxes.findings.tolist()))
+    said = boxes.kinds
     _check_any(boxes)
     keys = [key for key in table.findings if key in drawn and key in said]
     keys += sorted(drawn & set(said) - set(keys))
@@ -70,6 +78,7 @@ def localise(
     sizes = None
     if {"width_px", "height_px"} <= set(table.columns):
         sizes = np.column_stack([table.columns["width_px"], table.columns["height_px"]])
+    looked = looked_on(boxes, table, keys)
     found = appraise(
         table.boxes,
         placed,
@@ -78,16 +87,13 @@ def localise(
         np.random.default_rng([seed, _SEED]),
         images="boxed" if only_boxed else "annotated",
         sizes=sizes,
+        looked=looked,
         samples=samples,
         level=level,
     )
-    told = [f"Boxes: {note}" for note in notes]
-    beyond = 0 if sizes is None else _beyond(placed, np.asarray(sizes, np.float64))
-    if beyond:
-        told.append(
-            f"{beyond:,} of {len(placed.row):,} predicted boxes reach beyond their image, by over "
-            f"a pixel: are they in pixels of the file that the labels speak of?"
-        )
+    told = list(notes)
+    if sizes is not None:
+        told += _beyond(placed, np.asarray(sizes, np.float64), table.images)
     unlooked = ~table.boxes.annotated[placed.row]
     if unlooked.any() and not only_boxed:
         told.append(
@@ -98,7 +104,7 @@ def localise(
     if crowded:
         told.append(
             f"{crowded:,} images have over {MOST} predicted boxes of one finding: COCO's precision "
-            f"counts the {MOST} surest, all other numbers all of them."
+            f"and FROC count the {MOST} surest, all other numbers all of them."
         )
     if sizes is None:
         told += _frames(table.boxes.xywh, placed.xywh)
@@ -110,7 +116,27 @@ def localise(
     lost = sorted(drawn - set(keys))
     if lost:
         told.append(f"Boxes of {first_few(lost, quoted=False)} are not predicted, nor measured.")
-    return found, tuple(told)
+    return found, (*told, *_looked_for(keys, looked or {}, placed))
+
+
+def _looked_for(
+    keys: Sequence[str], looked: Mapping[str, NDArray[np.bool_]], placed: PredictedBoxes
+) -> list[str]:
+    """Which findings were never found, and which were not looked for everywhere."""
+    told: list[str] = []
+    never = [key for key in keys if key in looked and key not in set(placed.finding.tolist())]
+    if never:
+        told.append(
+            f"Boxes of {first_few(never, quoted=False)} were looked for and none was drawn: "
+            f"readers' boxes of them are all missed."
+        )
+    part = [f"{key} ({on.sum():,} of {len(on):,})" for key, on in looked.items() if not on.all()]
+    if part:
+        told.append(
+            f"Not on every image was every finding looked for, and a finding is measured where it "
+            f"was: {first_few(part, quoted=False)}."
+        )
+    return told
 
 
 def _frames(reference: NDArray[np.float64], predicted: NDArray[np.float64]) -> list[str]:
@@ -132,24 +158,33 @@ def _crowded(placed: PredictedBoxes) -> int:
 
 
 def _check_any(boxes: BoxFile) -> None:
-    """See that a model drew anything.
+    """See that a model drew anything, where nobody knows what it looked for.
 
     Raises:
         LabelError: it did not.
     """
-    if not len(boxes.images):
+    if boxes.looked is None and not len(boxes.images):
         raise LabelError(
             f"{boxes.name} holds no box: there is nothing to measure, and every box of the labels "
-            f"is missed."
+            f"is missed. Give boxes.csv of `hilum read --boxes` with readings.json beside it, "
+            f"which says what was looked for."
         )
 
 
-def _beyond(placed: PredictedBoxes, sizes: NDArray[np.float64]) -> int:
-    """Boxes that end outside of an image of known size."""
+def _beyond(placed: PredictedBoxes, sizes: NDArray[np.float64], images: Text) -> list[str]:
+    """Which images of known size have boxes that end outside of them."""
     size = sizes[placed.row]
     ends = placed.xywh[:, :2] + placed.xywh[:, 2:]
-    outside = (placed.xywh[:, :2] < -1) | (ends > size + 1)
-    return int((outside & (size > 0)).any(1).sum())
+    outside = (((placed.xywh[:, :2] < -1) | (ends > size + 1)) & (size > 0)).any(1)
+    if not outside.any():
+        return []
+    named = images[np.unique(placed.row[outside])].tolist()
+    said = (
+        f"{int(outside.sum()):,} of {len(placed.row):,} predicted boxes reach beyond their image, "
+        f"by over a pixel, on {len(named):,} images: {first_few(named)}. They may not be in pixels "
+        f"of the file that the labels speak of."
+    )
+    return [said]
 
 
 def highest(boxes: BoxFile, table: LabelTable) -> Predictions:
@@ -160,18 +195,20 @@ def highest(boxes: BoxFile, table: LabelTable) -> Predictions:
         table: whose images were looked at; those without a box have none.
 
     Returns:
-        Scores that can be ranked, and are no probabilities.
+        Scores that can be ranked, and are no probabilities; NaN where a finding was not looked for.
 
     Raises:
-        LabelError: there is no box at all.
+        LabelError: there is no box at all, and nobody knows what was looked for.
     """
     _check_any(boxes)
     placed, notes = placed_boxes(boxes, table)
-    keys = tuple(dict.fromkeys(placed.finding.tolist()))
+    keys = tuple(dict.fromkeys([*placed.finding.tolist(), *(boxes.looked or ())]))
     least = float(placed.score.min(initial=0.0)) - 1.0
     values = np.full((len(table), len(keys)), least)
     column = np.array([keys.index(key) for key in placed.finding.tolist()], np.int64)
     np.maximum.at(values, (placed.row, column), placed.score)
+    for at, on in enumerate((looked_on(boxes, table, keys) or {}).values()):
+        values[~on, at] = np.nan
     said = "The score of an image is that of its surest box; images without a box come last."
     return Predictions(
         name=boxes.name,

@@ -104,13 +104,6 @@ def match(
     tested, tuned, how = _parts(table, asked, rows, own)
     _tell_missing(predictions, table, rows | own, asked, said)
     _tell_names(predictions, table, rows | own, said)
-    if not predictions.out_of_fold:
-        card = predictions.card
-        tuned_on_tune = bool(asked.tune)
-        said.warnings.extend(
-            learnt_from(card, table, tested, tuned_on_tune=tuned_on_tune, tuned=tuned)
-        )
-        said.notes.extend(not_known(card, table))
     targets, mask = table.select(keys).targets(Policy(asked.uncertain, asked.unmentioned))
     targets = _whole(targets)
     mask = _known(mask, scores, tested | tuned, keys, said)
@@ -118,6 +111,13 @@ def match(
         mask = _one_of(targets, mask, tested, said)
         _tell_sums(scores[tested & mask.all(1)], predictions.scale, said)
     tested, tuned = _with_cells(mask, tested, said), tuned & mask.any(1)
+    if not predictions.out_of_fold:
+        card = predictions.card
+        tuned_on_tune = bool(asked.tune)
+        said.warnings.extend(
+            learnt_from(card, table, tested, tuned_on_tune=tuned_on_tune, tuned=tuned)
+        )
+        said.notes.extend(not_known(card, table))
     their = None if other is None else _other(other, table, keys, tested, said)
     keep = np.flatnonzero(tested | tuned)
     wanted = (*ATTRIBUTES, *asked.attributes, asked.within, asked.survival[0])

@@ -12,7 +12,7 @@ from hilum.errors import EvaluationError
 from hilum.evaluation.appraisal.baselines import baselines
 from hilum.evaluation.appraisal.classes import answers, confusion_table, long_tail
 from hilum.evaluation.appraisal.few import (
-    FEW_PATIENTS,
+    NO_INTERVAL,
     too_few,
     without_intervals,
     without_points,
@@ -36,14 +36,13 @@ from hilum.evaluation.appraisal.subgroups import groupings, subgroups
 from hilum.evaluation.averages import name_undefined, pooled
 from hilum.evaluation.decision_intervals import mean_intervals
 from hilum.evaluation.delong import delong
-from hilum.evaluation.measure import Measure
+from hilum.evaluation.measure import FEW_PATIENTS, Measure
 from hilum.evaluation.metrics import Measures, Metric, intervals_of
 from hilum.evaluation.reference import Reference
 
 Progress = Callable[[str, int, int], None]
 """Told the step, how many are done, and of how many."""
 
-NO_INTERVAL = "no interval: {} patients are too few"
 FEW_DRAWS = 200
 """Draws below which it is told that intervals are rough."""
 

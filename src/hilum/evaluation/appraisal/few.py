@@ -7,11 +7,10 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from hilum.evaluation.appraisal.clustered import few_patients
-from hilum.evaluation.measure import Measure
+from hilum.evaluation.measure import FEW_PATIENTS, Measure
 from hilum.evaluation.reference import Reference
 
-FEW_PATIENTS = 10
-"""Patients below which no interval is stated: resampling so few shows nothing."""
+NO_INTERVAL = "no interval: {} patients are too few"
 
 SHRUNK = "no interval: the same in every draw, so that draws cannot tell how sure it is"
 
@@ -62,6 +61,18 @@ def without_points(value: T) -> T:
         return _open(measure, SHRUNK) if shrunk else measure
 
     return cast("T", _changed(value, strip, p_values=True))
+
+
+def as_sure(value: T, patients: int) -> T:
+    """Results beside an appraisal, with no interval that it would not state itself.
+
+    Args:
+        value: as in :func:`without_intervals`.
+        patients: that were tested.
+    """
+    made = without_points(value)
+    few = patients < FEW_PATIENTS
+    return without_intervals(made, NO_INTERVAL.format(patients)) if few else made
 
 
 def _open(measure: Measure, reason: str) -> Measure:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import ge, gt
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hilum.errors import EvaluationError
 from hilum.evaluation import inputs
 from hilum.evaluation.discrimination import measured, undefined
-from hilum.evaluation.logistic import fit_line
+from hilum.evaluation.logistic import fit_line, sigmoid
 from hilum.evaluation.measure import Measure
 
 
@@ -81,6 +83,25 @@ class CalibrationLine:
     intercept: Measure
 
 
+def _shift(odds: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """The shift of log-odds at which as many positives are expected as there are.
+
+    The expected number rises with the shift, from none to all, so halving finds it however far
+    the log-odds lie apart; steps of Newton overshoot there. Where it stays equal for a while, for
+    the classes are apart, it is the middle of that.
+    """
+    wanted = int(truth.sum())
+
+    def edge(beyond: Callable[[float, int], bool]) -> float:
+        low, high = -float(odds.max()) - 40.0, -float(odds.min()) + 40.0
+        while (middle := (low + high) / 2) not in (low, high):
+            expected = float(sigmoid(odds + middle).sum())
+            low, high = (low, middle) if beyond(expected, wanted) else (middle, high)
+        return high
+
+    return (edge(ge) + edge(gt)) / 2
+
+
 def calibration_slope_intercept(reference: ArrayLike, probabilities: ArrayLike) -> CalibrationLine:
     """Slope and intercept of the reference on the log-odds of the probabilities.
 
@@ -112,13 +133,15 @@ def calibration_slope_intercept(reference: ArrayLike, probabilities: ArrayLike) 
         return CalibrationLine(nothing, nothing)
     odds = np.log(values) - np.log1p(-values)
     column = np.zeros(len(odds), np.int64)
-    shift = fit_line(odds, truth.astype(np.float64), column, slope=1.0)[1][0]
-    intercept = measured(truth, float(shift))
+    intercept = measured(truth, _shift(odds, truth))
     up, down = odds[truth], odds[~truth]
     if up.min() >= down.max() or up.max() <= down.min():
         why = "probabilities of positives and negatives do not overlap: the slope has no bound"
         if odds.min() == odds.max():
             why = "all probabilities are equal"
         return CalibrationLine(measured(truth, np.nan, why), intercept)
-    slope = fit_line(odds, truth.astype(np.float64), column)[0]
+    try:
+        slope = fit_line(odds, truth.astype(np.float64), column)[0]
+    except EvaluationError as error:
+        return CalibrationLine(measured(truth, np.nan, str(error)), intercept)
     return CalibrationLine(measured(truth, slope), intercept)

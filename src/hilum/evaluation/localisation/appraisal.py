@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hilum.domain.boxes import Boxes
 from hilum.errors import EvaluationError
@@ -96,6 +96,7 @@ def appraise(  # noqa: PLR0913  (each is a choice of its own)
     *,
     images: Images = "annotated",
     sizes: ArrayLike | None = None,
+    looked: Mapping[str, NDArray[np.bool_]] | None = None,
     samples: int = 2000,
     level: float = 0.95,
 ) -> LocalisationResult:
@@ -110,6 +111,8 @@ def appraise(  # noqa: PLR0913  (each is a choice of its own)
         images: "annotated", or "boxed" where readers drew only some findings on some images, as in
             ChestX-ray14.
         sizes: width and height of every image, [images, 2]; 0 where unknown.
+        looked: finding → images on which the model looked for it, bool [images]; others do not
+            count for it. All images where None.
         samples: number of draws of patients.
         level: confidence level.
 
@@ -123,10 +126,9 @@ def appraise(  # noqa: PLR0913  (each is a choice of its own)
         raise EvaluationError("name the findings whose boxes are measured")
     n = len(reference.annotated)
     who = inputs.codes(patients, "patients", n)
+    of = {key: reference if looked is None else reference.only(looked[key]) for key in findings}
     by: dict[Convention, list[Matches]] = {
-        kind: [
-            matches(reference, predicted, key, convention=kind, images=images) for key in findings
-        ]
+        kind: [matches(of[key], predicted, key, convention=kind, images=images) for key in findings]
         for kind in _CONVENTIONS
     }
     draws = ByPatient(who, rng, samples, level)
@@ -148,15 +150,13 @@ def appraise(  # noqa: PLR0913  (each is a choice of its own)
                 elsewhere=found.elsewhere,
                 ap_coco=means["coco"].each[at],
                 ap_voc2010=means["voc2010"].each[at],
-                froc=froc(reference, predicted, key, images=images, by=draws),
+                froc=froc(of[key], predicted, key, images=images, by=draws),
                 pointing=pointing_game(
-                    reference, key, centres_of_surest(predicted, key, n), by=draws
+                    of[key], key, centres_of_surest(predicted, key, n), by=draws
                 ),
-                pointing_by_chance=_covered(reference, key, sizes),
-                iobb=overlap_table(reference, predicted, key, images=images, by=draws),
-                iou=overlap_table(
-                    reference, predicted, key, overlap="iou", images=images, by=draws
-                ),
+                pointing_by_chance=_covered(of[key], key, sizes),
+                iobb=overlap_table(of[key], predicted, key, images=images, by=draws),
+                iou=overlap_table(of[key], predicted, key, overlap="iou", images=images, by=draws),
             )
         )
     return LocalisationResult(

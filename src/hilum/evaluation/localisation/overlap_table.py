@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hilum.domain.boxes import Boxes
 from hilum.evaluation.localisation.overlap import Overlap, iobb, iou
 from hilum.evaluation.localisation.predicted import Images, PredictedBoxes, counted_images
-from hilum.evaluation.localisation.resampled import ByPatient
-from hilum.evaluation.measure import Measure, with_interval
+from hilum.evaluation.localisation.resampled import ByPatient, stated
+from hilum.evaluation.measure import Measure
 
 IOBB = (0.1, 0.25, 0.5, 0.75, 0.9)
 IOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
@@ -67,13 +67,13 @@ def overlap_table(
     theirs = np.flatnonzero((reference.finding == finding) & counted[reference.row])
     mine = np.flatnonzero((predicted.finding == finding) & counted[predicted.row])
     of_box, of_predicted = _best(reference, predicted, theirs, mine, overlap)
-    place, size, weights = np.arange(len(counted)), len(counted), None
+    place, size, draws = np.arange(len(counted)), len(counted), None
     if by is not None:
         place, size, chunks = by.weights(counted)
-        weights = np.concatenate([np.zeros((0, size + 1), np.int32), *chunks])[:, :-1]
+        draws = by, np.concatenate([np.zeros((0, size + 1), np.int32), *chunks])[:, :-1]
     group = (place[reference.row[theirs]], place[predicted.row[mine]])
     images_of = np.bincount(place[counted], minlength=size)
-    level = 0.95 if by is None else by.level
+    boxed = len(np.unique(group[0]))
     rows: list[OverlapRow] = []
     for threshold in thresholds or (IOBB if overlap == "iobb" else IOU):
         found = _count(group[0], of_box > threshold, size)
@@ -83,8 +83,8 @@ def overlap_table(
             OverlapRow(
                 overlap,
                 threshold,
-                _ratio(found, counts, weights, level, f"no reference box of {finding}"),
-                _ratio(false, images_of, weights, level, "no image"),
+                _ratio(found, counts, draws, boxed, f"no reference box of {finding}"),
+                _ratio(false, images_of, draws, size, "no image"),
             )
         )
     return tuple(rows)
@@ -115,8 +115,8 @@ def _count(group: NDArray[np.int64], which: NDArray[np.bool_], size: int) -> NDA
 def _ratio(
     part: NDArray[np.float64],
     whole: NDArray[np.int64],
-    weights: NDArray[np.int32] | None,
-    level: float,
+    draws: tuple[ByPatient, NDArray[np.int32]] | None,
+    boxed: int,
     reason: str,
 ) -> Measure:
     """Sum of one over sum of the other, patients weighed."""
@@ -124,8 +124,9 @@ def _ratio(
     if not bottom:
         return Measure(None, reason)
     point = Measure(top / bottom, positives=int(top), negatives=max(0, bottom - int(top)))
-    if weights is None or not len(weights):
+    if draws is None or not len(draws[1]):
         return point
+    by, weights = draws
     above, below = weights @ part, weights @ whole
     drawn = np.divide(above, below, out=np.full(len(weights), np.nan), where=below > 0)
-    return with_interval(point, drawn, groups=len(whole), level=level)
+    return stated(point, drawn, by, people=len(whole), boxed=boxed)

@@ -9,8 +9,8 @@ from hilum.domain.boxes import Boxes
 from hilum.errors import EvaluationError
 from hilum.evaluation import inputs
 from hilum.evaluation.localisation.predicted import PredictedBoxes
-from hilum.evaluation.localisation.resampled import ByPatient
-from hilum.evaluation.measure import Measure, with_interval
+from hilum.evaluation.localisation.resampled import ByPatient, stated
+from hilum.evaluation.measure import Measure
 
 
 def pointing_game(
@@ -66,7 +66,7 @@ def pointing_game(
     sums = np.bincount(place[boxed], right, people + 1)
     counts = np.bincount(place[boxed], minlength=people + 1)
     drawn = np.concatenate([(weights @ sums) / (weights @ counts) for weights in chunks])
-    return with_interval(point, drawn, groups=people, level=by.level)
+    return stated(point, drawn, by, people=people, boxed=people)
 
 
 def centres_of_surest(predicted: PredictedBoxes, finding: str, images: int) -> NDArray[np.float64]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hilum.evaluation import inputs
 from hilum.evaluation.localisation.predicted import Matches
-from hilum.evaluation.measure import Measure, mean_of, with_interval
+from hilum.evaluation.measure import (
+    FEW_PATIENTS,
+    FEWEST_PATIENTS,
+    Measure,
+    mean_of,
+    with_interval,
+)
 from hilum.evaluation.resampling import CELLS, check, draws
 
 
@@ -80,6 +86,34 @@ class Numbers:
 
     each: tuple[Measure, ...]
     mean: Measure
+
+
+def stated(
+    measure: Measure, draws: NDArray[np.float64], by: ByPatient, *, people: int, boxed: int
+) -> Measure:
+    """The measure with its interval, by the same rule as everything else that is appraised.
+
+    Args:
+        measure: the number on the images as they are.
+        draws: the number on every draw, NaN where undefined, [samples].
+        by: how the draws were made.
+        people: patients of the images that count.
+        boxed: those of them with a reference box, or as many where boxes do not matter.
+
+    Returns:
+        The measure; without an interval, and with the reason, where there are fewer than
+        :data:`FEW_PATIENTS` patients or :data:`FEWEST_PATIENTS` with a box.
+    """
+    made = with_interval(measure, draws, groups=people, level=by.level)
+    few = ""
+    if people < FEW_PATIENTS:
+        few = f"no interval: {people} patients are too few"
+    elif boxed < FEWEST_PATIENTS:
+        few = f"no interval: {boxed} {'patient' if boxed == 1 else 'patients'} with a box"
+    if not few or made.low is None:
+        return made
+    said = "; ".join(part for part in (made.reason, few) if part)
+    return replace(made, low=None, high=None, reason=said)
 
 
 def average_precision_draws(
@@ -153,15 +187,20 @@ def measures(
     if not people:
         return plain
     drawn = _resampled(every, kernel, place, chunks)
-
-    def stated(point: Measure, values: NDArray[np.float64]) -> Measure:
-        return with_interval(point, values, groups=people, level=by.level)
-
+    own = [
+        (len(np.unique(place[one.counted])), len(np.unique(place[one.boxes > 0]))) for one in every
+    ]
+    boxed = len(np.unique(place[np.any([one.boxes > 0 for one in every], axis=0)]))
     found: list[Numbers] = []
     for one, values in zip(plain, drawn, strict=True):
-        each = tuple(stated(m, v) for m, v in zip(one.each, values, strict=True))
+        each = tuple(
+            stated(m, v, by, people=some, boxed=of)
+            for m, v, (some, of) in zip(one.each, values, own, strict=True)
+        )
         defined = [f for f, point in enumerate(one.each) if point.defined]
-        mean = stated(one.mean, values[defined].mean(axis=0)) if defined else one.mean
+        mean = one.mean
+        if defined:
+            mean = stated(mean, values[defined].mean(axis=0), by, people=people, boxed=boxed)
         found.append(Numbers(each, mean))
     return found
 

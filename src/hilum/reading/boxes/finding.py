@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hilum.bundles import Card
-from hilum.domain import Affine, FoundBox, Heatmap, Prediction, Radiograph
+from hilum.domain import FoundBox, Heatmap, Prediction, Radiograph
 from hilum.reading.boxes.drawn import drawn
 from hilum.reading.boxes.from_heatmap import from_heatmaps
-from hilum.reading.boxes.fusion import fuse
-
-Look = tuple[NDArray[np.float32], Affine]
-"""Boxes [most, 6] as a graph gives them, and the map from its input to the radiograph."""
+from hilum.reading.boxes.looks import Look, together
+from hilum.transforms.preprocess import Part
 
 
-def boxed(card: Card) -> tuple[str, ...]:
-    """Keys of the findings that boxes can be had of: by the graph, then by heatmaps."""
+def boxed(card: Card, predictions: Sequence[Prediction] = ()) -> tuple[str, ...]:
+    """Keys of the findings that boxes can be had of: by the graph, then by heatmaps.
+
+    Args:
+        card: of the bundle.
+        predictions: of one radiograph. A heatmap becomes a box only where its finding is called
+            present, so one that is left undecided was not looked for.
+    """
     by_graph = [kind.key for kind in card.boxes]
     by_heatmap = card.heatmap_boxes.keys if card.heatmap_boxes else ()
-    return tuple(dict.fromkeys([*by_graph, *by_heatmap]))
+    open_ = {one.finding for one in predictions if one.abstained}
+    return tuple(dict.fromkeys([*by_graph, *(key for key in by_heatmap if key not in open_)]))
 
 
 def found(
@@ -30,6 +32,7 @@ def found(
     heatmaps: Sequence[Heatmap],
     predictions: Sequence[Prediction],
     radiograph: Radiograph,
+    part: Part | None = None,
 ) -> tuple[FoundBox, ...]:
     """Boxes of a radiograph, the surest first.
 
@@ -37,41 +40,23 @@ def found(
         card: of the bundle.
         looks: what the graph drew, a look each; none where it draws no boxes. Those of several
             looks are fused before the card's thresholds are applied, so that a box counts the less
-            the fewer of them show it.
+            the fewer of those that show its place have it.
         heatmaps: one a finding.
         predictions: one a finding.
         radiograph: that was looked at.
+        part: what was shown of it; None for the whole.
 
     Returns:
         Boxes on the pixels of the stored picture. A finding that the graph draws boxes of has none
         of its heatmap.
     """
-    by_graph = drawn(card, *_together(looks), radiograph) if looks else ()
+    by_graph: tuple[FoundBox, ...] = ()
+    if looks:
+        rows, columns = radiograph.shape
+        shown = part or (0, 0, columns, rows)
+        fused = together(looks, card.preprocessing.size, shown)
+        by_graph = drawn(card, *fused, radiograph)
     keys = {kind.key for kind in card.boxes}
     by_heatmap = from_heatmaps(card, heatmaps, predictions, radiograph)
     rest = (box for box in by_heatmap if box.finding not in keys)
     return tuple(sorted((*by_graph, *rest), key=lambda box: -box.score))
-
-
-def _together(looks: Sequence[Look]) -> Look:
-    """One look as it is; several fused on the radiograph's pixels."""
-    if len(looks) == 1:
-        return looks[0]
-    corners, told, sources = [], [], []
-    for at, (boxes, place) in enumerate(looks):
-        ends = place(boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2))
-        low, high = ends.min(1), ends.max(1)
-        kept = (boxes[:, 4] > 0) & (high > low).all(1)
-        corners.append(np.concatenate([low, high], axis=1)[kept])
-        told.append(boxes[kept, 4:])
-        sources.append(np.full(int(kept.sum()), at))
-    scores, kinds = np.concatenate(told).T
-    fused = fuse(
-        np.concatenate(corners),
-        scores,
-        kinds,
-        np.concatenate(sources),
-        weights=[1.0] * len(looks),  # a look without a box counts as well
-    )
-    rows = [fused.boxes, fused.scores[:, None], fused.kinds[:, None]]
-    return np.concatenate(rows, axis=1).astype(np.float32), Affine()

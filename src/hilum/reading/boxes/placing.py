@@ -28,7 +28,8 @@ def placed(
         boxes: on the pixels of the radiograph's stored picture.
         radiograph: that they were found on.
         lungs: of the same radiograph; None where they are not known. Those that are not plausible
-            count as not known.
+            count as not known: those of a picture that is turned among them. Their sides are the
+            patient's, as :class:`hilum.reading.lungs.LungReader` names them.
 
     Returns:
         The boxes in their order. ``zones`` name every zone that holds at least

@@ -34,6 +34,8 @@ class Step:
         reading: what it said; None unless it read.
         refusal: why it refused; None unless it did.
         because: why it was not asked, in words; "" where it was.
+        by_heatmap: findings that its bundle draws boxes of by heatmaps: a box of them says where,
+            once the bundle says that the finding is present.
     """
 
     stage: str
@@ -43,6 +45,7 @@ class Step:
     reading: Reading | None = None
     refusal: Refusal | None = None
     because: str = ""
+    by_heatmap: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +54,9 @@ class CascadeReading:
 
     Attributes:
         reading: the findings of all stages that read it, as one. Where two read one finding, the
-            later speaks for it, and so with boxes. Gate and verdict are those of the first stage
-            that read. What reading rounds said is kept by the readings of the stages.
+            later speaks for it, and so with boxes; boxes by heatmaps are those of the stage that
+            speaks for the finding. Gate and verdict are those of the first stage that read. What
+            reading rounds said is kept by the readings of the stages.
         steps: one a stage, in the cascade's order.
     """
 
@@ -87,8 +91,7 @@ class CascadeReading:
     @property
     def told_by(self) -> dict[str, str]:
         """Findings that were read → the stage that speaks for each: the last that read it."""
-        read = [(step.stage, step.reading) for step in self.steps if step.reading is not None]
-        return {p.finding: stage for stage, reading in read for p in reading.predictions}
+        return _told_by(self.steps)
 
     @property
     def boxed_by(self) -> dict[str, str]:
@@ -155,7 +158,7 @@ def joined(steps: Sequence[Step], *, name: str, digest: str) -> CascadeReading |
     if not read:
         return _refusal(steps)
     # By stage: one bundle in two stages gives both the same reading.
-    speaks = {p.finding: step.stage for step, reading in read for p in reading.predictions}
+    speaks = _told_by(steps)
     told = [
         (prediction, reading.heatmap(prediction.finding))
         for step, reading in read
@@ -164,7 +167,10 @@ def joined(steps: Sequence[Step], *, name: str, digest: str) -> CascadeReading |
     ]
     draws = _boxed_by(steps)
     boxes = [
-        box for step, reading in read for box in reading.boxes if draws[box.finding] == step.stage
+        box
+        for step, reading in read
+        for box in reading.boxes
+        if draws.get(box.finding) == step.stage
     ]
     first = read[0][1]
     restated = [r.prevalence.split(", ") for _, r in read if r.prevalence != "training"]
@@ -184,9 +190,20 @@ def joined(steps: Sequence[Step], *, name: str, digest: str) -> CascadeReading |
     return CascadeReading(whole, tuple(steps))
 
 
-def _boxed_by(steps: Sequence[Step]) -> dict[str, str]:
+def _told_by(steps: Sequence[Step]) -> dict[str, str]:
     read = [(step.stage, step.reading) for step in steps if step.reading is not None]
-    return {key: stage for stage, reading in read for key in reading.boxed}
+    return {p.finding: stage for stage, reading in read for p in reading.predictions}
+
+
+def _boxed_by(steps: Sequence[Step]) -> dict[str, str]:
+    speaks = _told_by(steps)
+    return {
+        key: step.stage
+        for step in steps
+        if step.reading is not None
+        for key in step.reading.boxed
+        if key not in step.by_heatmap or speaks.get(key) == step.stage
+    }
 
 
 def _refusal(steps: Sequence[Step]) -> CascadeRefusal:

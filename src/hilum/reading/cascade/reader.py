@@ -173,10 +173,24 @@ def _asked(stage: ChainStage, said: Reading | Refusal) -> Step:
     bundle, keys = str(stage.bundle), stage.bundle.card.keys
     if isinstance(said, Refusal):
         return Step(stage.name, bundle, keys, "refused", refusal=said)
+    by_heatmap = _by_heatmap(stage.bundle.card)
     if stage.abstain:
         predictions = tuple(_abstained(p, stage.abstain.get(p.finding)) for p in said.predictions)
-        said = replace(said, predictions=predictions)
-    return Step(stage.name, bundle, keys, "read", reading=said)
+        unsure = {p.finding for p in predictions if p.abstained}.intersection(by_heatmap)
+        said = replace(
+            said,
+            predictions=predictions,
+            boxed=tuple(key for key in said.boxed if key not in unsure),
+            boxes=tuple(box for box in said.boxes if box.finding not in unsure),
+        )
+    return Step(stage.name, bundle, keys, "read", reading=said, by_heatmap=by_heatmap)
+
+
+def _by_heatmap(card: Card) -> tuple[str, ...]:
+    """Findings that a bundle draws boxes of by heatmaps: of what its graph draws, it does not."""
+    by_graph = {kind.key for kind in card.boxes}
+    keys = card.heatmap_boxes.keys if card.heatmap_boxes else ()
+    return tuple(key for key in keys if key not in by_graph)
 
 
 def _abstained(prediction: Prediction, band: tuple[float, float] | None) -> Prediction:

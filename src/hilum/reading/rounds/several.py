@@ -43,7 +43,9 @@ def several(
     Returns:
         What they give together; None where the network gave no finite number in some round.
         Features are the mean of the rounds', heatmaps the rounds' maps laid back on the plain
-        picture and added by the weights with which the rounds counted, boxes of the rounds fused.
+        picture and added by the weights with which the rounds counted. Boxes that the graph drew
+        are fused by equal weights, whatever the join ("weighted" as well), and a round counts for a
+        box where its window shows the place.
         Rounds are joined, and their spread measured, at the prevalence of the bundle's training;
         what they say together is restated, so that no decision hangs on the prevalence asked for.
     """
@@ -75,7 +77,7 @@ def several(
     if reader.boxes:
         drawn = [(out.boxes[0], at) for out, at in zip(outs, places, strict=True)
                  if out.boxes is not None]  # fmt: skip
-        boxes = found(reader.bundle.card, drawn, maps, predictions, radiograph)
+        boxes = found(reader.bundle.card, drawn, maps, predictions, radiograph, part)
     names = tuple(one.name for one in plan.rounds.rounds)
     return Seen(
         features=features,

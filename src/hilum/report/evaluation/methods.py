@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
+from hilum.domain import finding
 from hilum.evaluation.appraisal.results import Appraisal
+from hilum.evaluation.localisation.predicted import MOST
 from hilum.report.evaluation import statements as say
 
 _REFERENCES = {
@@ -21,7 +23,25 @@ _REFERENCES = {
     "Journal of Statistics 1979;6:65-70.",
     "km": "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. Journal of "
     "the American Statistical Association 1958;53:457-481.",
+    "coco": "Lin TY, Maire M, Belongie S, et al. Microsoft COCO: common objects in context. "
+    "European Conference on Computer Vision 2014:740-755.",
+    "voc": "Everingham M, Van Gool L, Williams CKI, Winn J, Zisserman A. The PASCAL visual object "
+    "classes (VOC) challenge. International Journal of Computer Vision 2010;88:303-338.",
+    "froc": "Bunch PC, Hamilton JF, Sanderson GK, Simmons AH. A free response approach to the "
+    "measurement and characterization of radiographic observer performance. Proceedings of SPIE "
+    "1977;127:124-135.",
+    "luna16": "Setio AAA, Traverso A, de Bel T, et al. Validation, comparison, and combination of "
+    "algorithms for automatic detection of pulmonary nodules in computed tomography images: the "
+    "LUNA16 challenge. Medical Image Analysis 2017;42:1-13.",
+    "pointing": "Zhang J, Bargal SA, Lin Z, Brandt J, Shen X, Sclaroff S. Top-down neural "
+    "attention by excitation backprop. International Journal of Computer Vision "
+    "2018;126:1084-1102.",
+    "overlap": "Wang X, Peng Y, Lu L, Lu Z, Bagheri M, Summers RM. ChestX-ray8: hospital-scale "
+    "chest X-ray database and benchmarks on weakly-supervised classification and localization of "
+    "common thorax diseases. IEEE Conference on Computer Vision and Pattern Recognition "
+    "2017:3462-3471.",
 }
+_OF_BOXES = ("coco", "voc", "froc", "luna16", "pointing", "overlap")
 
 
 def paragraphs(a: Appraisal) -> list[str]:
@@ -32,7 +52,8 @@ def paragraphs(a: Appraisal) -> list[str]:
         f"{say.points(a)} {_shares(a)}",
         say.calibration(a),
         f"{say.subgroups(a)} {say.baselines(a)} {say.comparison(a)}",
-        f"{_survival(a)} {_localisation(a)}",
+        _survival(a),
+        _localisation(a),
         f"{say.undefined(a)} {say.left_out(a)}",
         f"Limits: {say.limits(a)}" if say.limits(a) else "",
         f"All numbers were computed with Hilum {a.version}." if a.version else "",
@@ -52,6 +73,7 @@ def references(a: Appraisal) -> list[str]:
         "decision": any(f.decision_curve is not None for f in a.findings),
         "holm": bool(a.subgroups or a.comparisons),
         "km": a.survival is not None,
+        **dict.fromkeys(_OF_BOXES, a.localisation is not None),
     }
     return [_REFERENCES[key] for key, is_used in used.items() if is_used]
 
@@ -105,6 +127,50 @@ def _survival(a: Appraisal) -> str:
 
 
 def _localisation(a: Appraisal) -> str:
-    if a.localisation is None:
+    found = a.localisation
+    if found is None or not found.each:
         return ""
-    return "Localisation was measured against boxes of readers."
+    first = found.each[0]
+    counts = [f"{finding(one.finding).name} {one.boxes:,} on {one.images:,}" for one in found.each]
+    whole = (
+        f"Localisation was measured against boxes that readers drew, each finding on its own "
+        f"(boxes, on radiographs that count for it: {say.listed(counts, len(counts))}), on "
+        f"{say.count(found.images, 'radiograph')} of {say.count(found.patients, 'patient')} on "
+        f"which readers looked for boxes."
+    )
+    said = [whole]
+    if found.counted == "boxed":
+        said.append(
+            "As readers drew boxes only where they knew a finding to be, each finding was measured "
+            "on the radiographs with a box of it alone: false boxes on others did not count."
+        )
+    else:
+        said.append(
+            "Radiographs on which readers looked and drew no box counted, and any box of the model "
+            "on them was false."
+        )
+    said.append(
+        "Radiographs on which nobody looked were left out; on those without a box of the model "
+        "every box of the readers was missed. Average precision is told at an intersection over "
+        "union (IoU) of .5 in two conventions: of COCO (each box of the model, the surest first, "
+        "takes the free box of the readers that it overlaps most, by .5 or more; precision "
+        f"interpolated at 101 recalls; at most {MOST} boxes a radiograph and finding) and of VOC "
+        "2010 (the box that it overlaps most, by more than .5, a second one on it being false; "
+        "area under the curve at every recall); its mean is over findings with a box of readers."
+    )
+    rates = say.listed([f"{rate:g}" for rate in first.froc.rates])
+    said.append(
+        f"Sensitivity by the free-response ROC curve (FROC) is that at {rates} false boxes a "
+        f"radiograph, boxes matched at an IoU of .5 as by COCO, without interpolation between "
+        f"points, and their mean. In the pointing game, on radiographs with a box of the readers, "
+        f"the middle of the model's surest box of the finding had to lie in one of them; where the "
+        f"model drew none it missed."
+    )
+    if first.pointing_by_chance.defined:
+        said.append("By chance it does so by the share of the radiograph that such boxes cover.")
+    over = [
+        f"{name} above {say.listed([f'{row.threshold:g}' for row in rows])}"
+        for name, rows in (("intersection over the model's box", first.iobb), ("IoU", first.iou))
+    ]
+    said.append(f"Boxes found whatever their score are told by {say.listed(over)}.")
+    return " ".join(said)

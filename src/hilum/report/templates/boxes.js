@@ -8,6 +8,14 @@ let pointed = -1; // the box whose line in the list is pointed at
 const boxName = (kind) => (language === "zh" ? boxed[kind].zh : boxed[kind].name);
 const shownBoxes = () => (view.detail?.boxes ?? []).map((box, at) => ({ ...box, at })).filter((box) => !unseen.has(box.kind));
 
+/** Whether a box of a kind could be found on an image: those of heatmaps are drawn of present findings alone. */
+const isSought = (row, kind) => boxed[kind].drawn || findings.some((f, at) => f.finding === boxed[kind].key && isPresent(row, at));
+/** Names of the present findings of an image that are none of these kinds. */
+function notSought(row, kinds) {
+  const keys = new Set(kinds.map((kind) => boxed[kind].key));
+  return findings.map((_, at) => at).filter((at) => isPresent(row, at) && !keys.has(findings[at].finding)).map(nameOf).join(t("comma"));
+}
+
 /** Draw what is switched on; `frame` is where the radiograph lies on the stage. */
 function drawBoxes() {
   const canvas = $("#v-boxes");
@@ -70,7 +78,8 @@ function boxLine(box) {
     const share = box.share > 0 && box.share < 0.005 ? "< 1" : (100 * box.share).toFixed(0);
     parts.push(t(box.outside ? "outside_lungs" : "in_lungs", { share }));
   } else parts.push(t("lungs_unknown"));
-  if (box.mm) parts.push(`${box.mm.map((mm) => mm.toFixed(0)).join(" × ")} mm${view.detail.acquisition.spacing_at === "detector" ? ` ${t("at_detector")}` : ""}`);
+  const plane = { detector: "at_detector", unknown: "at_unknown" }[view.detail.acquisition.spacing_at];
+  if (box.mm) parts.push(`${box.mm.map((mm) => mm.toFixed(0)).join(" × ")} mm${plane ? ` ${t(plane)}` : ""}`);
   if (box.stage) parts.push(box.stage);
   const line = element("button", { type: "button", className: "box" }, element("b", {}, box.score.toFixed(2)), ` ${parts.filter(Boolean).join(" · ")}`);
   line.dataset.at = box.at;
@@ -102,8 +111,11 @@ function listBoxes() {
     if (mine.length > LISTED) lines.push(element("p", { className: "hint" }, t("more_boxes", { n: count(mine.length - LISTED) })));
     return element("div", { className: "boxkind" }, element("label", {}, check, " ", swatch, ` ${boxName(kind)}${told}`), ...lines);
   }).filter(Boolean);
-  const none = order.filter((kind) => !detail.boxes.some((box) => box.kind === kind));
+  const none = order.filter((kind) => isSought(view.row, kind) && !detail.boxes.some((box) => box.kind === kind));
   if (none.length) made.push(element("p", { className: "hint" }, t("box_none", { kinds: none.map(boxName).join(t("comma")) })));
+  const others = order.length ? notSought(view.row, order) : "";
+  if (others) made.push(element("p", { className: "hint" }, t("box_not_sought", { kinds: others })));
+  if (order.length && !made.length) made.push(element("p", { className: "hint" }, t("box_of_none")));
   const origins = [...new Set(detail.boxes.map((box) => box.origin))];
   const hints = [...origins.map((origin) => t(`box_${origin}`)), ...(detail.boxes.length ? [t("boxes_hint")] : [])];
   if (!order.length) hints.push(t("boxes_not_asked"));
@@ -114,13 +126,17 @@ function listBoxes() {
 function boxMarks(row) {
   if (!boxed.length) return [];
   const found = rows.boxes.get(row);
-  if (!found?.length) return [element("div", {}, element("span", { className: "boxmark" }, t(found ? "no_box" : "boxes_not_asked")))];
+  if (!found) return [element("div", {}, element("span", { className: "boxmark" }, t("boxes_not_asked")))];
+  const kinds = boxed.map((_, kind) => kind);
+  const others = notSought(row, kinds);
   const marks = found.map(([kind, n, surest]) => {
     const swatch = element("span", { className: "swatch" });
     swatch.style.borderColor = boxed[kind].colour;
     const many = n > 1 ? ` × ${count(n)}` : "";
     return element("span", { className: "boxmark", title: t("surest_box", { score: surest.toFixed(2) }) }, swatch, ` ${boxName(kind)}${many} · ${surest.toFixed(2)}`);
   });
+  if (!marks.length && (!others || kinds.some((kind) => isSought(row, kind)))) marks.push(element("span", { className: "boxmark" }, t("no_box")));
+  if (others) marks.push(element("span", { className: "boxmark" }, t("box_not_sought", { kinds: others })));
   return [element("div", {}, ...marks)];
 }
 

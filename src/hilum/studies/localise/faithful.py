@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hilum.datasets.files import find_images
 from hilum.domain import LabelTable, Refusal, State
 from hilum.errors import LabelError, Stopped
+from hilum.evaluation.calibration import Calibrator
 from hilum.evaluation.faithfulness import by_evidence, from_the_middle, likeness
 from hilum.reading import Reader
 from hilum.studies.localise.cases import held_out
@@ -42,12 +43,14 @@ class Looked:
     Attributes:
         patient: whose it is.
         at: number of the finding among the network's.
+        calibrator: of that finding, from logits to probabilities.
         pixels: as large as the network's input, grey levels in [0, 1].
         values: the finding's heatmap, [h, w].
     """
 
     patient: str
     at: int
+    calibrator: Calibrator
     pixels: Grey
     values: Grey
 
@@ -114,7 +117,8 @@ def _looked(eye: Eye, table: LabelTable, data: Path) -> list[Looked]:
         pixels, _ = fit(radiograph.pixels, spec)
         scale = reader.scale.predictions(eye.logits(pixels[None])[0])
         at = max(present, key=lambda one: scale[one].probability)
-        found.append(Looked(str(patient), at, pixels, eye.maps([pixels])[0][at]))
+        calibrator = reader.scale.calibrators[at]
+        found.append(Looked(str(patient), at, calibrator, pixels, eye.maps([pixels])[0][at]))
     if not found:
         raise LabelError("No held-out radiograph has a finding that the network reads.")
     return found
@@ -128,7 +132,7 @@ def _removed(eye: Eye, one: Looked, seeds: Sequence[int]) -> dict[str, list[Remo
     orders[RANDOM] = [np.random.default_rng(seed).permutation(high * wide) for seed in seeds]
 
     def score(pictures: Grey) -> NDArray[np.float64]:
-        return eye.logits(pictures)[:, one.at].astype(np.float64)
+        return one.calibrator.log_odds(eye.logits(pictures)[:, one.at])
 
     ask = partial(removal, score, one.pixels, shape=(high, wide))
     return {name: [ask(order) for order in some] for name, some in orders.items()}
@@ -173,8 +177,8 @@ def show(numbers: Numbers) -> Shown:
         tuple(
             (name, *(cell(numbers["areas"][name][curve]) for curve in CURVES)) for name in ORDERS
         ),
-        f"Mean log-odds of the finding along the curve, {of}; {high} × {wide} places. The finding "
-        "is the surest of those that the radiograph is labelled with.",
+        f"Mean calibrated log-odds of the finding along the curve, {of}; {high} × {wide} "
+        "places. The finding is the surest of those that the radiograph is labelled with.",
     )
     gains = Table(
         ("the heatmap beats", "deletion", "insertion"),
@@ -182,7 +186,8 @@ def show(numbers: Numbers) -> Shown:
             (name, *(cell(one[curve], sign=True) for curve in CURVES))
             for name, one in numbers["gains"].items()
         ),
-        "By so many log-odds, on the same radiographs. **Bold**: the interval is clear of zero.",
+        "By so many calibrated log-odds, on the same radiographs. **Bold**: the interval is clear "
+        "of zero.",
     )
     like = Table(
         ("compared with the map of", "rank correlation", "maps without any contrast"),
@@ -205,7 +210,7 @@ def _figure(curves: Mapping[str, Any]) -> Figure:
             share = np.linspace(0, 1, len(scores))
             ax.plot(share, scores, style, color=colour, label=f"{curve}: {name}")
     ax.set_xlabel("share of the places blurred (deletion) or put back (insertion)")
-    ax.set_ylabel("mean log-odds of the finding")
+    ax.set_ylabel("mean calibrated log-odds of the finding")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, fontsize=7)
     ax.grid(visible=True)
     return figure

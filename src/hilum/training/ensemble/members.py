@@ -234,7 +234,7 @@ def _material(name: str, recipe: Recipe, folder: Path, data: Path | None) -> Mat
         tasks = tuple(
             Task(one.kind, one.findings or table.findings)
             for one in recipe.task
-            if one.kind != "segmentation"
+            if one.kind not in ("segmentation", "detection")
         )
     elif data is not None and is_pack(data):
         (table, tasks), place = labels_and_tasks(recipe, data), data
