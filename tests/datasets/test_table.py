@@ -14,6 +14,7 @@ from hilum.errors import LabelError, RunError
 KEYS = ("mass", "edema", "hernia")
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), min_size=1)
 NUMBERS = st.floats(0.01, 5000)
+SIDES = st.floats(1.01, 5000)  # no reader draws smaller ones: they would be shares of the image
 
 
 @st.composite
@@ -25,10 +26,13 @@ def label_tables(draw: st.DrawFn) -> LabelTable:
         return draw(st.lists(of, min_size=n, max_size=n))
 
     rows = draw(st.lists(st.integers(0, n - 1), max_size=6))
+    corners = [[draw(of) for of in (NUMBERS, NUMBERS, SIDES, SIDES)] for _ in rows]
     boxes = Boxes(
         row=np.array(rows, np.int64),
         finding=[draw(st.sampled_from(KEYS)) for _ in rows],  # type: ignore[arg-type]
-        xywh=np.array([[draw(NUMBERS) for _ in range(4)] for _ in rows]).reshape(-1, 4),
+        xywh=np.array(
+            [[draw(of) for of in (NUMBERS, NUMBERS, SIDES, SIDES)] for _ in rows]
+        ).reshape(-1, 4),
         annotated=np.array(one_each(st.booleans())),
     )
     return LabelTable(

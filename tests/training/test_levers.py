@@ -469,7 +469,7 @@ def test_no_option_is_without_a_line() -> None:
         "schedule": named(AnySchedule),
         "sampling": named(get_args(Sampling)[0]),
         "policy": options(Augmentation, "policy"),
-        "kind": options(Task, "kind") - {"segmentation"},
+        "kind": options(Task, "kind") - {"segmentation", "detection"},  # likewise
         "metric": {*METRICS, "loss", "last"},
         "precision": options(Fit, "precision"),
         **{key: options(Model, key) for key in ("head", "normalisation", "batch_norm")},

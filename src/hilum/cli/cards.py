@@ -18,6 +18,9 @@ SHORT = 3
 """Findings up to which numbers of groups are shown a finding; of more their mean alone."""
 
 
+ABREAST = 4
+"""Metrics in one table; of more there are several."""
+
 MEAN = "mean"
 
 ELSEWHERE = "Elsewhere: nothing was learnt from where these come from"
@@ -110,16 +113,17 @@ def _results(title: str, rows: Sequence[Result]) -> list[Table]:
     of_findings = [row for row in rows if row.finding or row.is_mean]
     for split in dict.fromkeys(row.split for row in of_findings):
         here = [row for row in of_findings if row.split == split]
-        metrics = list(dict.fromkeys(row.metric for row in here))
         cells = {(*_place(row), row.metric): _in_a_cell(row) for row in here}
         levels = ", ".join(f"{level:.0%}" for level in sorted({row.level for row in here}))
         first = ("group", "finding") if here[0].group else ("finding",)
-        headings = (*first, *map(escape, metrics))
-        table = _table(f"{title}: {split} ({levels} intervals)", headings)
-        for place in _without_mean_of_one(dict.fromkeys(map(_place, here))):
-            numbers = (cells.get((*place, metric), "–") for metric in metrics)
-            table.add_row(*map(escape, place[-len(first) :]), *numbers)
-        tables.append(table)
+        places = _without_mean_of_one(dict.fromkeys(map(_place, here)))
+        for metrics in _fitting(list(dict.fromkeys(row.metric for row in here))):
+            headings = (*first, *map(escape, metrics))
+            table = _table(f"{title}: {split} ({levels} intervals)", headings)
+            for place in places:
+                numbers = (cells.get((*place, metric), "–") for metric in metrics)
+                table.add_row(*map(escape, place[-len(first) :]), *numbers)
+            tables.append(table)
     others = [row for row in rows if not (row.finding or row.is_mean)]
     if others:
         table = _table(title, ("metric", "split", "value", "interval"))
@@ -127,6 +131,11 @@ def _results(title: str, rows: Sequence[Result]) -> list[Table]:
             table.add_row(escape(row.metric), escape(row.split), *_number(row))
         tables.append(table)
     return tables
+
+
+def _fitting(metrics: list[str]) -> list[list[str]]:
+    """Metrics that stand side by side."""
+    return [metrics[at : at + ABREAST] for at in range(0, len(metrics), ABREAST)]
 
 
 def _place(row: Result) -> tuple[str, str]:

@@ -32,7 +32,7 @@ def chest14() -> Bundle:
 
 def made(bundle: Bundle, out, *, model: bytes, **changes) -> str:
     """A bundle like another one with another graph; what a recipe writes to begin with it."""
-    card = bundle.card.model_copy(update={"gate": None, **changes})
+    card = bundle.card.model_copy(update={"gate": None, "heatmap_boxes": None, **changes})
     save(card, {"model.onnx": model}, out)
     return f"bundle:{out}"
 
