@@ -30,9 +30,7 @@ def label_tables(draw: st.DrawFn) -> LabelTable:
     boxes = Boxes(
         row=np.array(rows, np.int64),
         finding=[draw(st.sampled_from(KEYS)) for _ in rows],  # type: ignore[arg-type]
-        xywh=np.array(
-            [[draw(of) for of in (NUMBERS, NUMBERS, SIDES, SIDES)] for _ in rows]
-        ).reshape(-1, 4),
+        xywh=np.array(corners).reshape(-1, 4),
         annotated=np.array(one_each(st.booleans())),
     )
     return LabelTable(
