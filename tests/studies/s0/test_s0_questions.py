@@ -165,3 +165,8 @@ def test_the_box_crop_tells_a_label_drawn_by_lot(tmp_path, monkeypatch):
         low, high = arms[way]["probe"][1:]
         assert low < 0.5 < high or abs(arms[way]["probe"][0] - 0.5) < 0.2
     assert len(leak.show(numbers).tables) == 3
+
+
+def test_too_few_studies_for_four_kinds_are_refused(tmp_path):
+    with pytest.raises(LabelError, match="6 studies: 12 or more"):
+        draw_tree(tmp_path, train=12, test=6, side=96, seed=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hilum.errors import LabelError
 from hilum.imaging import write_dicom
 from hilum.phantoms import Lesion, Phantom, draw_chest
 
@@ -16,6 +17,8 @@ HEAD = (
     "id", "Negative for Pneumonia", "Typical Appearance", "Indeterminate Appearance",
     "Atypical Appearance",
 )  # fmt: skip
+FEWEST = 12
+"""Studies of a part."""
 SHARES = (0.274, 0.475, 0.175, 0.076)
 """Of the four classes among the challenge's images."""
 NONE = "none 1 0 0 1 1"
@@ -103,6 +106,8 @@ def draw_tree(
 
 def _dealt(count: int) -> list[int]:
     """Studies of each class: at the shares of the challenge, three at the least."""
+    if count < FEWEST:
+        raise LabelError(f"{count} studies: {FEWEST} or more hold three of each of the four kinds.")
     numbers = [max(3, round(share * count)) for share in SHARES]
     numbers[1] += count - sum(numbers)
     return numbers
