@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.detection.fcos import FCOS
 
@@ -15,9 +14,8 @@ from hilum.models.detection.levels import (
     STRIDES,
     Anchors,
     Levels,
-    as_torchvision,
-    by_image,
     inside,
+    lost_by_image,
 )
 from hilum.models.detection.suppression import surest
 from hilum.models.detection.targets import Targets
@@ -59,16 +57,13 @@ class Fcos(Levels):
 
     def losses(self, maps: Sequence[Tensor], targets: Targets, size: tuple[int, int]) -> Tensor:
         """Focal loss, generalised IoU loss and how central a place is, a place that has a box."""
-        raw = {name: one.float() for name, one in self.net.head(list(maps)).items()}
-        anchors = self.anchors.on(maps)
+        anchors = [self.anchors.on(maps)]
         places = [one.shape[2] * one.shape[3] for one in maps]
-        found: list[Tensor | None] = []
-        for at, known in enumerate(targets.annotated.tolist()):
-            mine = {name: one[at : at + 1] for name, one in raw.items()}
-            given = as_torchvision(targets, at)
-            lost = self.net.compute_loss(given, mine, [anchors], places) if known else None
-            found.append(None if lost is None else torch.stack(list(lost.values())))
-        return by_image(found, len(self.parts), raw["cls_logits"])
+
+        def lose(given: Any, mine: dict[str, Tensor]) -> dict[str, Tensor]:
+            return self.net.compute_loss(given, mine, anchors, places)
+
+        return lost_by_image(lose, self.net.head(list(maps)), targets, len(self.parts))
 
     def candidates(self, maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The surest places of each kind; the score is √(kind × central)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,6 +90,28 @@ def by_image(losses: Sequence[Tensor | None], parts: int, like: Tensor) -> Tenso
     nothing = like.float().sum() * 0.0 if like.numel() else like.new_zeros(())
     filled = [nothing.abs().expand(parts) if one is None else one.float() for one in losses]
     return torch.stack(filled)
+
+
+def lost_by_image(
+    lose: Callable[[Any, dict[str, Tensor]], dict[str, Tensor]],
+    raw: dict[str, Tensor],
+    targets: Targets,
+    parts: int,
+) -> Tensor:
+    """Losses [B, parts] of a head of torchvision's, an image at a time; 0 where none looked.
+
+    Args:
+        lose: targets as torchvision has them, and outputs of one image → losses by name.
+        raw: outputs of the head, [B, …], with "cls_logits".
+        targets: of all images.
+        parts: how many losses there are.
+    """
+    found: list[Tensor | None] = []
+    for at, known in enumerate(targets.annotated.tolist()):
+        mine = {name: one[at : at + 1].float() for name, one in raw.items()}
+        lost = lose(as_torchvision(targets, at), mine) if known else None
+        found.append(None if lost is None else torch.stack(list(lost.values())))
+    return by_image(found, parts, raw["cls_logits"])
 
 
 def inside(boxes: Tensor, size: tuple[int, int]) -> Tensor:

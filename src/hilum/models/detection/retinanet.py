@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.detection.retinanet import RetinaNet, RetinaNetHead
 
@@ -15,9 +15,8 @@ from hilum.models.detection.levels import (
     STRIDES,
     Anchors,
     Levels,
-    as_torchvision,
-    by_image,
     inside,
+    lost_by_image,
 )
 from hilum.models.detection.suppression import surest
 from hilum.models.detection.targets import Targets
@@ -70,15 +69,12 @@ class Retina(Levels):
 
     def losses(self, maps: Sequence[Tensor], targets: Targets, size: tuple[int, int]) -> Tensor:
         """Focal loss and L1 loss of the moves, an anchor that has a box."""
-        raw = {name: one.float() for name, one in self.net.head(list(maps)).items()}
-        anchors = self.anchors.on(maps)
-        found: list[Tensor | None] = []
-        for at, known in enumerate(targets.annotated.tolist()):
-            mine = {name: one[at : at + 1] for name, one in raw.items()}
-            given = as_torchvision(targets, at)
-            lost = self.net.compute_loss(given, mine, [anchors]) if known else None
-            found.append(None if lost is None else torch.stack(list(lost.values())))
-        return by_image(found, len(self.parts), raw["cls_logits"])
+        anchors = [self.anchors.on(maps)]
+
+        def lose(given: Any, mine: dict[str, Tensor]) -> dict[str, Tensor]:
+            return self.net.compute_loss(given, mine, anchors)
+
+        return lost_by_image(lose, self.net.head(list(maps)), targets, len(self.parts))
 
     def candidates(self, maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """The surest anchors of each kind, moved."""
