@@ -44,7 +44,7 @@ clean: ## remove the environment, caches and the demonstration
 
 .venv/all: .venv/base
 	@echo "Installing what tests and training need into .venv (torch: several GB on Linux) ..."
-	@$(PIP) --editable '.[train,analyse,cluster,dev]'
+	@$(PIP) --editable '.[train,analyse,cluster,serve,postgres,dev]'
 	@touch $@
 
 .venv/bench: .venv/all

@@ -18,7 +18,12 @@ HilumError
 ├── FetchError             a file could not be fetched from a server, or may not be put where asked
 ├── PackError              a pack is damaged, unfinished, or none
 ├── EvaluationError        references and scores that cannot be compared
+├── ResultError            a result cannot become a DICOM object or a PDF
+├── VisitError             what is kept of visits for comparing is damaged or contradicts itself
 ├── RecipeError            a training recipe is invalid
+├── ServiceError           the server cannot start, or cannot do what it is asked
+│   ├── NotAccepted        a file that the server does not take, and why
+│   └── NotNow             it would, but not now: come again
 ├── RunError               a run cannot start, go on or be resumed
 ├── Stopped                a run was asked to stop; what it has done is kept
 ├── UnknownName            a name that no registry holds
@@ -155,6 +160,18 @@ class EvaluationError(HilumError, ValueError):
     code = "evaluation"
 
 
+class VisitError(HilumError, ValueError):
+    """What is kept for comparing visits of a patient is damaged or contradicts itself."""
+
+    code = "visits"
+
+
+class ResultError(HilumError):
+    """A result cannot become a DICOM object or a PDF; the message says what is missing."""
+
+    code = "result"
+
+
 class RecipeError(HilumError):
     """A training recipe is invalid; the message lists all that is wrong."""
 
@@ -165,6 +182,32 @@ class RunError(HilumError):
     """A run cannot start, go on or be resumed."""
 
     code = "run"
+
+
+class ServiceError(HilumError):
+    """The server cannot start, or cannot do what it is asked."""
+
+    code = "service"
+
+
+class NotAccepted(ServiceError):
+    """The server does not take a file; it will not later either.
+
+    Attributes:
+        reason_code: stable, such as ``"damaged"`` of :class:`IntakeError`, or ``"conflict"``.
+    """
+
+    code = "not-accepted"
+
+    def __init__(self, reason_code: str, message: str) -> None:
+        super().__init__(message)
+        self.reason_code = reason_code
+
+
+class NotNow(ServiceError):
+    """The server takes nothing now (no room, too much waits, no database): come again."""
+
+    code = "not-now"
 
 
 class Stopped(HilumError):

@@ -1,0 +1,112 @@
+"""Who and what a radiograph is of: read from its header, for the database and pages alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydicom import Dataset
+
+from hilum.errors import NotAccepted
+from hilum.imaging.dicomfile import PARSE_ERRORS, open_dicom, quiet
+from hilum.imaging.sniff import sniff
+
+_TAGS = (
+    0x00080005, 0x00080016, 0x00080018, 0x00080020, 0x00080030, 0x00080050, 0x00081030,
+    0x00080022, 0x00080032, 0x00081032, 0x00100010, 0x00100020, 0x00100021, 0x00100030,
+    0x00100040, 0x0020000D, 0x0020000E,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Facts of one file; empty where it does not say.
+
+    Attributes:
+        taken: YYYYMMDDHHMMSS, as much as is known.
+        issuer: Issuer of Patient ID.
+    """
+
+    format: str
+    study_uid: str = ""
+    series_uid: str = ""
+    uid: str = ""
+    sop_class: str = ""
+    syntax: str = ""
+    patient_id: str = ""
+    issuer: str = ""
+    patient_name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    accession: str = ""
+    description: str = ""
+    taken: str = ""
+
+    @property
+    def patient(self) -> str:
+        """The key by which visits of one patient are found; empty where there is none."""
+        return f"{self.issuer}\\{self.patient_id}" if self.patient_id else ""
+
+
+def identity(data: bytes) -> Identity:
+    """Facts of a file.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        IntakeError: it is no radiograph's file, or damaged.
+        NotAccepted: a DICOM file without valid instance and study UIDs.
+    """
+    kind = sniff(data)
+    if kind != "dicom":
+        return Identity(kind)
+    with quiet():
+        file = open_dicom(data, _TAGS)
+        read = _Texts(file.dataset)
+        found = Identity(
+            format="dicom",
+            study_uid=read("StudyInstanceUID", 64),
+            series_uid=read("SeriesInstanceUID", 64),
+            uid=read("SOPInstanceUID", 64),
+            sop_class=read("SOPClassUID", 64),
+            syntax=file.syntax[:64],
+            patient_id=read("PatientID", 80),
+            issuer=read("IssuerOfPatientID", 80),
+            patient_name=read("PatientName", 400),
+            birth_date=_digits(read("PatientBirthDate", 8)),
+            sex=read("PatientSex", 4),
+            accession=read("AccessionNumber", 64),
+            description=read("StudyDescription", 200),
+            taken=_digits(
+                (read("AcquisitionDate", 8) or read("StudyDate", 8))
+                + (read("AcquisitionTime", 6) or read("StudyTime", 6))
+            )[:14],
+        )
+    for name, uid in (("SOP Instance UID", found.uid), ("Study Instance UID", found.study_uid)):
+        if not uid or set(uid) - set("0123456789."):
+            raise NotAccepted(
+                "no-uid",
+                f"The file has no valid {name}: it cannot be told apart from others, and no result "
+                f"can be filed with it. Export it again from its source.",
+            )
+    return found
+
+
+class _Texts:
+    """Elements as text, whatever stands in them."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+
+    def __call__(self, keyword: str, most: int) -> str:
+        try:
+            value = self._dataset.get(keyword)
+            text = "" if value is None else str(value)
+        except PARSE_ERRORS:
+            return ""
+        printable = "".join(letter if letter.isprintable() else " " for letter in text)
+        return printable.strip()[:most]
+
+
+def _digits(text: str) -> str:
+    return text if text.isascii() and text.isdigit() else ""

@@ -1,0 +1,101 @@
+"""A process of the server: what it has at hand, and how it ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+
+from hilum.errors import HilumError
+from hilum.service.accepting import Door
+from hilum.service.files import Files
+from hilum.service.log import failed, log
+from hilum.service.settings import Settings
+from hilum.service.store import Store
+from hilum.service.store.tables import Process
+
+BEAT_S = 2.0
+"""A process is heard of so often; silent for five beats it is taken for stuck."""
+
+_PDEATHSIG = 1
+"""prctl(2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What every process of the server has.
+
+    Attributes:
+        role: "web", "dicom", "read" or "send".
+        stop: set when the process should end.
+        facts: numbers that it tells with each beat, shown on the status page and as metrics.
+    """
+
+    role: str
+    settings: Settings
+    store: Store
+    files: Files
+    stop: Event = field(default_factory=Event)
+    facts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of this process, for leases."""
+        return f"{self.role}-{os.getpid()}"
+
+    @property
+    def door(self) -> Door:
+        """The way in for radiographs."""
+        return Door(self.settings, self.store, self.files)
+
+
+def here(role: str, settings: Settings) -> Here:
+    """What a process has at hand."""
+    return Here(role, settings, Store(settings), Files(settings.folder))
+
+
+@contextmanager
+def living(here: Here) -> Iterator[None]:
+    """While a process works: it beats, and ends on SIGTERM, Ctrl-C or with its supervisor."""
+    _die_with_parent()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: here.stop.set())
+    beat = Thread(target=_beat, args=(here,), daemon=True, name="beat")
+    beat.start()
+    log.info("started")
+    try:
+        yield
+    finally:
+        here.stop.set()
+        beat.join(timeout=BEAT_S)
+        here.store.close()
+        log.info("stopped")
+
+
+def _beat(here: Here) -> None:
+    started, parent = time.time(), os.getppid()
+    while True:
+        try:
+            with here.store.writing() as session:
+                session.merge(
+                    Process(role=here.role, pid=os.getpid(), started_at=started,
+                            heard_at=time.time(), facts=dict(here.facts))
+                )  # fmt: skip
+        except HilumError as error:
+            failed("beat", error)
+        if here.stop.wait(BEAT_S):
+            return
+        if os.getppid() != parent:
+            log.warning("the supervisor is gone")
+            here.stop.set()
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGTERM)

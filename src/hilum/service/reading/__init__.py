@@ -1,0 +1,1 @@
+"""The process ``read``: takes what waits, and keeps what is said of it."""

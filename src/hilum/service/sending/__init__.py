@@ -1,0 +1,1 @@
+"""The process ``send``: results, webhooks, pulls, studies that are complete, keeping."""

@@ -1,0 +1,10 @@
+"""Studies that nothing came for since the quiet time are complete."""
+
+from __future__ import annotations
+
+from hilum.service.process import Here
+
+
+def step(here: Here) -> float:
+    """Do what is due now; see :data:`hilum.service.sending.process.WORK`."""
+    return 1.0

@@ -1,0 +1,10 @@
+"""Studies that someone asked to be pulled from another DICOM system."""
+
+from __future__ import annotations
+
+from hilum.service.process import Here
+
+
+def step(here: Here) -> float:
+    """Do what is due now; see :data:`hilum.service.sending.process.WORK`."""
+    return 1.0

@@ -1,0 +1,1 @@
+"""The process ``web``: pages, API and DICOMweb."""

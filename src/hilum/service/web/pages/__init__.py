@@ -1,0 +1,1 @@
+"""Pages: a file each, with a router."""
