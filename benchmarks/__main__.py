@@ -25,11 +25,16 @@ SCRIPTS = (
     "memory",
     "lies",
     "convert",
+    "burned_in",
     "explore",
     "pack",
     "similarity",
     "training",
     "bootstrap",
+    "serve_latency",
+    "serve_load",
+    "serve_kill",
+    "serve_page",
 )
 PACKAGES = {
     "intake": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
@@ -40,6 +45,7 @@ PACKAGES = {
     "detection": ("hilum", "onnxruntime", "torch", "torchvision", "timm"),
     "cold": ("hilum", "onnxruntime", "torch"),
     "memory": ("hilum", "onnxruntime", "opencv-python-headless"),
+    "burned_in": ("hilum", "numpy", "opencv-python-headless"),
     "lies": ("hilum", "numpy", "opencv-python-headless"),
     "explore": ("hilum", "matplotlib", "numpy", "pyarrow"),
     "convert": ("hilum", "pydicom", "pillow", "opencv-python-headless", "imagecodecs"),
@@ -47,6 +53,10 @@ PACKAGES = {
     "similarity": ("hilum", "numpy", "opencv-python-headless"),
     "bootstrap": ("hilum", "numpy", "scikit-learn"),
     "training": ("hilum", "torch", "torchvision", "timm", "lightning"),
+    "serve_latency": ("hilum", "onnxruntime", "pynetdicom", "highdicom", "sqlalchemy"),
+    "serve_load": ("hilum", "onnxruntime", "pynetdicom", "sqlalchemy", "uvicorn"),
+    "serve_kill": ("hilum", "pynetdicom", "sqlalchemy", "psycopg"),
+    "serve_page": ("hilum", "fastapi", "uvicorn", "playwright"),
 }
 
 
@@ -68,6 +78,8 @@ def main(arguments: Sequence[str]) -> None:
             files=tuple(said.files),
             links=said.links,
             converted=tuple(said.converted),
+            served=said.served,
+            kills=said.kills,
             data=said.data,
         )
         for name in said.names or SCRIPTS:
@@ -93,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         help="files that `convert` is timed with, and files of its large run")  # fmt: skip
     add("--bundle", default="chest14", help="what `cold` and `memory` read with: name or path")
     add("--cascade", default="covid-then-findings", help="what `cascade` reads with: name or path")
+    add("--served", type=_positive, default=2000, help="radiographs of serve_load and serve_kill")
+    add("--kills", type=_positive, default=50, help="how often `serve_kill` kills")
     add("--data", type=Path, help="`lies`: folder of the radiographs")
     add("--out", type=Path, default=ROOT / "benchmarks" / "results.md", help="the page to write")
     return parser

@@ -17,13 +17,15 @@ HilumError
 │   └── LeakError          a patient stands in two parts of a split
 ├── FetchError             a file could not be fetched from a server, or may not be put where asked
 ├── PackError              a pack is damaged, unfinished, or none
+├── NotCleaned             a file holds what cannot be de-identified
 ├── EvaluationError        references and scores that cannot be compared
 ├── ResultError            a result cannot become a DICOM object or a PDF
 ├── VisitError             what is kept of visits for comparing is damaged or contradicts itself
 ├── RecipeError            a training recipe is invalid
 ├── ServiceError           the server cannot start, or cannot do what it is asked
 │   ├── NotAccepted        a file that the server does not take, and why
-│   └── NotNow             it would, but not now: come again
+│   ├── NotNow             it would, but not now: come again
+│   └── NotAllowed         a server does not let this token in, or not that far
 ├── RunError               a run cannot start, go on or be resumed
 ├── Stopped                a run was asked to stop; what it has done is kept
 ├── UnknownName            a name that no registry holds
@@ -148,6 +150,12 @@ class PackError(HilumError):
     code = "pack"
 
 
+class NotCleaned(HilumError):
+    """A file holds what cannot be de-identified, so nothing of it is written."""
+
+    code = "not-cleaned"
+
+
 class BoxError(HilumError, ValueError):
     """Boxes that cannot be: without area, with a score out of range, in unlike numbers."""
 
@@ -208,6 +216,12 @@ class NotNow(ServiceError):
     """The server takes nothing now (no room, too much waits, no database): come again."""
 
     code = "not-now"
+
+
+class NotAllowed(ServiceError):
+    """A server does not let this token in, or not that far."""
+
+    code = "not-allowed"
 
 
 class Stopped(HilumError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 import threading
@@ -85,13 +86,14 @@ def quiet() -> Generator[list[Note]]:
     """Turn what pydicom warns of into notes.
 
     Python's warning filters belong to the process, so one thread at a time passes here: keep to
-    the header inside (milliseconds) and decode outside.
+    the header inside (milliseconds) and decode outside. pydicom logs the same texts, which quote
+    values: its log is closed meanwhile.
 
     Yields:
         A list that holds the notes after the block.
     """
     notes: list[Note] = []
-    with _one_at_a_time, warnings.catch_warnings(record=True) as caught:
+    with _one_at_a_time, _nothing_logged(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield notes
     texts = {str(warning.message) for warning in caught}
@@ -110,6 +112,17 @@ def quiet() -> Generator[list[Note]]:
             Note("header-irregular", f"{values} the standard's rules for its kind (PS3.5 6.2); "
                  "taken as it stands.", warning=False)
         )  # fmt: skip
+
+
+@contextmanager
+def _nothing_logged() -> Generator[None]:
+    logger = logging.getLogger("pydicom")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def open_dicom(data: bytes, tags: Sequence[int] | None = None) -> DicomFile:

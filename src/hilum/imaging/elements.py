@@ -53,6 +53,15 @@ def every(dataset: Dataset, keyword: str) -> tuple[Any, ...]:
     return () if value is None or value == "" else (value,)
 
 
+def unescaped(text: str) -> str:
+    """A text without the codes that call GB 2312 or KS X 1001, which pydicom may leave in it.
+
+    Source:
+        PS3.3 C.12.1.1.2 (ISO 2022 IR 58, IR 149); PS3.5 K.
+    """
+    return text.replace("\x1b$)A", "").replace("\x1b$)C", "")
+
+
 def integer(dataset: Dataset, keyword: str) -> int | None:
     """A whole number; None where it is absent.
 
