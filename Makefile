@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types bench clean
+.PHONY: help demo test test-all lint audit types bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -20,10 +20,14 @@ test: .venv/all ## the default tests, in two processes of one thread each
 test-all: .venv/all ## slow tests and those that need a browser as well
 	$(BIN)/python -m pytest -m '' $(ARGS)
 
-lint: .venv/all ## ruff, and the import contract
+lint: .venv/all ## ruff, Bandit, and the import contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src
+
+audit: .venv/all ## known weaknesses of what is installed; asks the package index
+	$(BIN)/pip-audit --local --skip-editable
 
 types: .venv/all ## pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python

@@ -27,6 +27,7 @@ COMMANDS = Registry(
         ("datasets", "hilum.cli.datasets:app"),
         ("explore", "hilum.cli.explore:explore"),
         ("convert", "hilum.cli.convert:convert"),
+        ("deidentify", "hilum.cli.deidentify:deidentify"),
         ("pack", "hilum.cli.pack:pack"),
         ("split", "hilum.cli.split:split"),
         ("subset", "hilum.cli.subset:subset"),
@@ -42,6 +43,7 @@ COMMANDS = Registry(
         ("audit", "hilum.cli.audit:audit"),
         ("study", "hilum.cli.study:app"),
         ("rounds", "hilum.cli.rounds:rounds"),
+        ("serve", "hilum.cli.serve:app"),
     ],
 )
 
@@ -53,6 +55,7 @@ HELP = {
     "datasets": "List, show and verify published collections; write label tables.",
     "explore": "Show what a label table holds: counts, pairs, patients, shortcuts, boxes.",
     "convert": "Convert a collection to pictures of one size and format, de-identified.",
+    "deidentify": "Write DICOM files and pictures without what identifies a patient.",
     "pack": "Pack radiographs for training: decoded once, read fast.",
     "split": "Divide a label table by patient: train, tune and test, folds, sources, time.",
     "subset": "Take rows, findings or labels out of a label table.",
@@ -67,6 +70,7 @@ HELP = {
     "ensemble": "Make one bundle of several runs: mean, averaged weights, one a finding.",
     "audit": "Ask whether to believe a result: leakage, shortcuts, baselines, labels, drift.",
     "study": "Run many trainings that differ in one lever each, and write the table.",
+    "serve": "Serve a page with a worklist, an API and a DICOM listener.",
     "rounds": "Try reading rounds on labelled radiographs: a sweep, a genetic search.",
 }
 

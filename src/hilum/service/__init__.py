@@ -8,3 +8,6 @@
     read    gate, network, boxes, heatmaps      takes what waits, keeps readings
     send    results, webhooks, pulls, keeping   takes what is due, brings it where it should go
 """
+
+SUPERVISOR = "HILUM_SUPERVISOR"
+"""Environment variable of a process: its supervisor, with which it ends."""

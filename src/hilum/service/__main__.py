@@ -26,8 +26,8 @@ def main() -> int:
     """Run one process; its settings are read from standard input."""
     os.umask(0o077)
     role = sys.argv[1]
-    begin(role)
     settings = Settings.model_validate_json(sys.stdin.read())
+    begin(role, settings.log)
     try:
         ROLES.resolve(role)(here(role, settings))
     except Exception as error:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from pydicom import Dataset
 
-from hilum.errors import NotAccepted
+from hilum.errors import IntakeError, NotAccepted
 from hilum.imaging.dicomfile import PARSE_ERRORS, open_dicom, quiet
 from hilum.imaging.sniff import sniff
 
 _TAGS = (
     0x00080005, 0x00080016, 0x00080018, 0x00080020, 0x00080030, 0x00080050, 0x00081030,
     0x00080022, 0x00080032, 0x00081032, 0x00100010, 0x00100020, 0x00100021, 0x00100030,
-    0x00100040, 0x0020000D, 0x0020000E,
+    0x00100040, 0x0020000D, 0x0020000E, 0x00080070, 0x00081090,
 )  # fmt: skip
+
+_INSTANCE = (0x00080018,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def identity(data: bytes) -> Identity:
 
     Raises:
         IntakeError: it is no radiograph's file, or damaged.
-        NotAccepted: a DICOM file without valid instance and study UIDs.
+        NotAccepted: a DICOM file without valid instance and study UIDs; a result of Hilum, which an
+            archive may send back.
     """
     kind = sniff(data)
     if kind != "dicom":
@@ -82,6 +85,12 @@ def identity(data: bytes) -> Identity:
                 + (read("AcquisitionTime", 6) or read("StudyTime", 6))
             )[:14],
         )
+        if (read("Manufacturer", 5), read("ManufacturerModelName", 5)) == ("Hilum", "Hilum"):
+            raise NotAccepted(
+                "own-result",
+                "It is a result of Hilum, no radiograph. Send radiographs alone, or keep results "
+                "out of what the archive passes on.",
+            )
     for name, uid in (("SOP Instance UID", found.uid), ("Study Instance UID", found.study_uid)):
         if not uid or set(uid) - set("0123456789."):
             raise NotAccepted(
@@ -90,6 +99,15 @@ def identity(data: bytes) -> Identity:
                 f"can be filed with it. Export it again from its source.",
             )
     return found
+
+
+def own_uid(data: bytes) -> str:
+    """SOP Instance UID of a DICOM file's data set; empty where there is none, or no header."""
+    try:
+        with quiet():
+            return _Texts(open_dicom(data, _INSTANCE).dataset)("SOPInstanceUID", 64)
+    except IntakeError:
+        return ""
 
 
 class _Texts:

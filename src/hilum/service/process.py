@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from hilum.errors import HilumError
+from hilum.errors import NotNow
+from hilum.service import SUPERVISOR
 from hilum.service.accepting import Door
 from hilum.service.files import Files
 from hilum.service.log import failed, log
@@ -22,9 +21,6 @@ from hilum.service.store.tables import Process
 
 BEAT_S = 2.0
 """A process is heard of so often; silent for five beats it is taken for stuck."""
-
-_PDEATHSIG = 1
-"""prctl(2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,6 @@ def here(role: str, settings: Settings) -> Here:
 @contextmanager
 def living(here: Here) -> Iterator[None]:
     """While a process works: it beats, and ends on SIGTERM, Ctrl-C or with its supervisor."""
-    _die_with_parent()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: here.stop.set())
     beat = Thread(target=_beat, args=(here,), daemon=True, name="beat")
@@ -79,23 +74,27 @@ def living(here: Here) -> Iterator[None]:
 
 
 def _beat(here: Here) -> None:
-    started, parent = time.time(), os.getppid()
+    started, parent = time.time(), int(os.environ.get(SUPERVISOR, os.getppid()))
+    away = False
     while True:
+        if os.getppid() != parent:
+            log.warning("the supervisor is gone")
+            here.stop.set()
+            return
         try:
             with here.store.writing() as session:
                 session.merge(
                     Process(role=here.role, pid=os.getpid(), started_at=started,
                             heard_at=time.time(), facts=dict(here.facts))
                 )  # fmt: skip
-        except HilumError as error:
+            if away:
+                log.info("the database answers again")
+            away = False
+        except NotNow as error:
+            if not away:
+                log.warning("%s", error)
+            away = True
+        except Exception as error:  # a process must not go on unheard
             failed("beat", error)
         if here.stop.wait(BEAT_S):
             return
-        if os.getppid() != parent:
-            log.warning("the supervisor is gone")
-            here.stop.set()
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGTERM)

@@ -6,12 +6,22 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hilum.errors import ServiceError
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
 """PS3.5 6.2, VR AE: printable, no backslash, 16 characters at most."""
+
+FOLDER = Path("~", ".hilum", "server")
+"""Where a server keeps its files where nothing else is said."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Result = Literal["sr", "gsps", "seg", "sc"]
@@ -141,12 +151,14 @@ class Keeping(_Table):
     """How long things are kept; 0 is for ever.
 
     Attributes:
-        studies_days: studies with pictures and readings.
+        studies_days: studies with pictures and readings, since something last came of them.
         audit_days: who saw what.
+        jobs_days: uploads and pulls, and the list of what was turned away.
     """
 
     studies_days: float = Field(default=0, ge=0)
     audit_days: float = Field(default=0, ge=0)
+    jobs_days: float = Field(default=90, ge=0)
 
 
 class Place(_Table):
@@ -200,11 +212,13 @@ class Settings(_Table):
 
     Attributes:
         folder: where files, and the database without ``database``, are kept.
-        database: SQLAlchemy URL of PostgreSQL; empty: SQLite in the folder.
+        database: ``postgresql://user@host/name``; empty: SQLite in the folder.
+        log: lines of text, or JSON objects, a line each.
     """
 
-    folder: Path
+    folder: Path = Field(default=FOLDER, validate_default=True)
     database: str = Field(default="", repr=False)
+    log: Literal["text", "json"] = "text"
     web: Web = Web()
     dicom: Dicom = Dicom()
     reading: Reading = Reading()
@@ -214,9 +228,24 @@ class Settings(_Table):
     webhooks: tuple[Webhook, ...] = ()
 
     @property
-    def url(self) -> str:
-        """Of the database."""
-        return self.database or f"sqlite:///{self.folder / 'hilum.sqlite'}"
+    def sqlite(self) -> Path | None:
+        """The file of the database; None for PostgreSQL."""
+        return None if self.database else self.folder / "hilum.sqlite"
+
+    @field_validator("folder")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        try:
+            return folder.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no home folder here: name one for the server") from None
+
+    @field_validator("database")
+    @classmethod
+    def _postgres(cls, database: str) -> str:
+        if database and not database.startswith(("postgresql://", "postgres://")):
+            raise ValueError("should be postgresql://user@host/name, or be left out for SQLite")
+        return database
 
 
 def read_settings(path: Path | None, **given: object) -> Settings:

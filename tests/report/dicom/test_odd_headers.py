@@ -32,7 +32,7 @@ ODD = {
     "sex in small letters": (0x00100040, "CS", b"m ", "PatientSex", ""),
     "number too long": (0x00080050, "SH", b"1234567890123456789", "AccessionNumber", ""),
     "control letters": (0x00100020, "LO", b"AB\x07\x1bC1 ", "PatientID", "ABC1"),
-    "two numbers": (0x00100020, "LO", b"AB\\CD", "PatientID", "AB"),
+    "two numbers": (0x00100020, "LO", b"AB\\CD", "PatientID", ""),
     "name in an odd kind": (0x00100010, "OB", b"AB\x00\xff", "PatientName", ""),
     "name too long": (0x00100010, "PN", b"A" * 70, "PatientName", ""),
     "name of four groups": (0x00100010, "PN", b"A=B=C=D", "PatientName", ""),
@@ -63,9 +63,11 @@ def test_odd_values_stay_out(case, tmp_path):
         (b"GB18030", "Wang^A=王^小东".encode("gb18030"), "Wang^A=王^小东"),
         (b"ISO_IR 100", "Müller^Jörg".encode("latin-1"), "Müller^Jörg"),
         (b"\\ISO 2022 IR 87", b"Yamada=\x1b$B;3ED\x1b(B", "Yamada=山田"),
+        (b"\\ISO 2022 IR 58", b"Zhang=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab", "Zhang=张^小东"),
+        (b"\\ISO 2022 IR 149", b"Hong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7", "Hong=洪^吉洞"),
         (b"ISO_IR 144", "Люк".encode("iso8859-5"), "Люк"),
     ],
-    ids=["UTF-8", "GB18030", "Latin", "Japanese", "Cyrillic"],
+    ids=["UTF-8", "GB18030", "Latin", "Japanese", "Chinese", "Korean", "Cyrillic"],
 )
 def test_names_of_every_character_set(charset, name, expected, tmp_path):
     from io import BytesIO

@@ -10,7 +10,17 @@ from pydicom import Dataset
 from hilum.errors import InvalidHeader, ResultError
 from hilum.imaging import read
 from hilum.report.dicom import presentation_state, to_bytes
-from tests.report.dicom.conftest import FACTS, SIZE, faults, header, record, refusal, run
+from hilum.report.result_words import NOT_WHOLE
+from tests.report.dicom.conftest import (
+    FACTS,
+    SIZE,
+    faults,
+    header,
+    prediction,
+    record,
+    refusal,
+    run,
+)
 
 WIDE = np.arange(SIZE[0] * SIZE[1], dtype=np.uint16).reshape(SIZE)
 SIGNED = (WIDE.astype(np.int32) - 6000).astype(np.int16)
@@ -119,3 +129,38 @@ def test_grey_levels_that_are_undefined(tmp_path):
     del broken.PhotometricInterpretation
     with pytest.raises(InvalidHeader, match="Photometric"):
         presentation_state(record(), broken, FACTS)
+
+
+def test_pixels_that_are_not_square_stay_so(tmp_path):
+    for facts, wanted in (
+        ({"overrides": {"PixelAspectRatio": [2, 1]}}, [2, 1]),
+        ({"spacing_mm": (0.3, 0.2)}, [3, 2]),
+        ({"spacing_mm": (0.2, 0.2)}, [1, 1]),
+    ):
+        made = presentation_state(record(), header(tmp_path, **facts), FACTS)
+        assert made.DisplayedAreaSelectionSequence[0].PresentationPixelAspectRatio == wanted
+        assert faults(made, tmp_path) == []
+
+
+def test_of_several_frames_the_first_is_named(tmp_path):
+    word = "1.2.840.10008.5.1.4.1.1.7.3"  # Multi-frame Grayscale Word Secondary Capture
+    source = header(
+        tmp_path, np.stack([WIDE, WIDE]), modality="OT", overrides={"SOPClassUID": word}
+    )
+    made = presentation_state(record(), source, FACTS)
+    assert faults(made, tmp_path) == []
+    named = [
+        *made.ReferencedSeriesSequence[0].ReferencedImageSequence,
+        *made.GraphicAnnotationSequence[0].ReferencedImageSequence,
+    ]
+    assert {(one.ReferencedSOPClassUID, one.ReferencedFrameNumber) for one in named} == {(word, 1)}
+
+
+def test_words_tell_what_is_not_calibrated_and_not_whole(tmp_path):
+    unsure = record(
+        predictions=[prediction("effusion", 0.87, "present", calibrated=False)],
+        stages=[{"stage": "second", "outcome": "refused", "reasons": []}],
+    )
+    made = presentation_state(unsure, header(tmp_path), FACTS)
+    text = made.GraphicAnnotationSequence[0].TextObjectSequence[0].UnformattedTextValue
+    assert text.splitlines()[1:] == [NOT_WHOLE, "Pleural effusion 0.87 (not calibrated)"]

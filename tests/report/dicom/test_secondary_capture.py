@@ -8,10 +8,12 @@ import pydicom
 import pytest
 
 from hilum.errors import ResultError
+from hilum.report import burned_in as module
 from hilum.report.boxes import colour_of
 from hilum.report.burned_in import LEAST_PX, MOST_PX, burned_in
 from hilum.report.dicom import secondary_capture, to_bytes
-from tests.report.dicom.conftest import FACTS, SIZE, header, record, refusal
+from hilum.report.result_words import NOT_WHOLE
+from tests.report.dicom.conftest import FACTS, SIZE, header, prediction, record, refusal
 
 GREY = np.full(SIZE, 128, np.uint8)
 
@@ -89,3 +91,26 @@ def test_once_lossy_always_lossy(told, kept, tmp_path):
     source.LossyImageCompression = told
     made = secondary_capture(record(), source, FACTS, picture=GREY)
     assert made.LossyImageCompression == kept
+
+
+PART = {"stages": [{"stage": "second", "outcome": "refused", "reasons": []}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        (record(predictions=[prediction("effusion", 0.1, "absent")]),
+         ["No finding reaches its operating point; not the same as normal"]),
+        (record(predictions=[prediction("effusion", 0.41, "abstained")]),
+         ["No finding is called present; not the same as normal", "No decision: Pleural effusion"]),
+        (record(predictions=[]),
+         ["Boxes alone, nothing is said of the whole: 1; none does not mean normal"]),
+        (record(predictions=[prediction("effusion", 0.1, "absent")], **PART),
+         ["No finding reaches its operating point; not the same as normal", NOT_WHOLE]),
+    ],
+)  # fmt: skip
+def test_what_is_lacking_stands_below(told, wanted, monkeypatch):
+    lines = []
+    monkeypatch.setattr(module, "_broken", lambda line, *_: lines.append(line) or [line])
+    burned_in(GREY, told, bundle="a")
+    assert lines[1:-1] == wanted

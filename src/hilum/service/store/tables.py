@@ -2,6 +2,10 @@
 
 Times are seconds since 1970, UTC. Names of rows are random and say nothing of a patient, so they
 may stand in addresses and logs; the studies' own UIDs may not.
+
+A change here needs a step of its own in ``migrations/versions`` (``NNNN_what.py``, whose
+``revision`` is its number): tests compare the two, and bring an earlier database forward with what
+it holds.
 """
 
 from __future__ import annotations
@@ -84,7 +88,7 @@ class Instance(Base):
     sop_class: Mapped[str] = mapped_column(String(64), default="")
     syntax: Mapped[str] = mapped_column(String(64), default="")
     format: Mapped[str] = mapped_column(String(8))
-    digest: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64), index=True)
     pixels: Mapped[str] = mapped_column(String(64), default="")
     size: Mapped[int] = mapped_column(Integer)
     origin: Mapped[str] = mapped_column(String(120))
@@ -136,7 +140,7 @@ class Verdict(Base):
     Attributes:
         finding: key; empty for the reading as a whole.
         said: "accepted" or "rejected" of the whole; "present", "absent" or "uncertain" of a
-            finding.
+            finding; "withdrawn" of either.
     """
 
     __tablename__ = "verdicts"
@@ -232,7 +236,7 @@ class JobPart(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(200))
     instance_id: Mapped[str | None] = mapped_column(
-        ForeignKey("instances.id", ondelete="SET NULL"), default=None
+        ForeignKey("instances.id", ondelete="SET NULL"), default=None, index=True
     )
     code: Mapped[str] = mapped_column(String(40), default="")
     why: Mapped[str] = mapped_column(Text, default="")
@@ -282,6 +286,14 @@ class Seen(Base):
     action: Mapped[str] = mapped_column(String(40))
     study_id: Mapped[str] = mapped_column(String(32), default="", index=True)
     outcome: Mapped[str] = mapped_column(String(20), default="done")
+
+
+class Fact(Base):
+    """What the server has to know of itself, such as which folder belongs to this database."""
+
+    __tablename__ = "facts"
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
 
 
 class Process(Base):

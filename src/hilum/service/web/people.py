@@ -36,6 +36,11 @@ class Person:
         return ORDER.index(self.role) >= ORDER.index(role)
 
 
+def known_role(role: str) -> Role:
+    """A role as the database holds it."""
+    return next(one for one in ORDER if one == role)
+
+
 def needs(role: Role) -> Callable[[Request], Person]:
     """A dependency: the person who asks, who must have a role.
 
@@ -51,6 +56,10 @@ def needs(role: Role) -> Callable[[Request], Person]:
         if person is None:
             raise HTTPException(401, "Sign in, or send a token: Authorization: Bearer ….")
         if not person.may(role):
+            from hilum.service.web.audit import record
+
+            with request.app.state.here.store.writing() as session:
+                record(session, person, f"needs {role}", outcome="denied")
             raise HTTPException(403, f"This needs the role {role}; you have {person.role}.")
         return person
 
