@@ -22,6 +22,8 @@ class Options:
         files: how many files the small and the large reading run have.
         links: how many files one worker of `intake` reads.
         converted: files that `convert` is timed with, and files of its large run.
+        served: radiographs of `serve_load` and `serve_kill`.
+        kills: of `serve_kill`.
         data: folder of the radiographs; None for the one beside the checkout.
     """
 
@@ -33,6 +35,8 @@ class Options:
     files: tuple[int, int] = (50, 1000)
     links: int = 2000
     converted: tuple[int, int] = (300, 2000)
+    served: int = 2000
+    kills: int = 50
     data: Path | None = None
 
     def rounds(self, usual: int) -> int:
