@@ -143,3 +143,71 @@ def test_a_file_that_was_lost_is_kept_anew(here, drawn):
     again = here.door.accept(drawn(1), origin="test:x")
     assert (again.again, again.instance) == (True, taken.instance)
     assert path.is_file()
+
+
+HEADERS = {
+    "another patient": {"patient_id": "B"},
+    "another study": {"study_uid": "1.2.4"},
+    "mirrored": {"orientation": ("R", "F")},
+    "polarity": {"photometric": "MONOCHROME1"},
+    "spacing": {"spacing_mm": (0.2, 0.2)},
+}
+
+
+@pytest.mark.parametrize("changed", HEADERS)
+def test_one_uid_with_another_header_is_turned_away(here, drawn, changed):
+    first = {"patient_id": "A", "study_uid": "1.2.3", "instance_uid": "1.2.3.1"}
+    here.door.accept(drawn(1, **first), origin="test:x")
+    with pytest.raises(NotAccepted, match="here already") as failure:
+        here.door.accept(drawn(1, **(first | HEADERS[changed])), origin="test:x")
+    assert failure.value.reason_code == "conflict"
+    assert count(here, Instance) == 1
+
+
+def test_one_uid_in_another_encoding_is_the_same_again(here, drawn):
+    first = {"patient_id": "A", "study_uid": "1.2.3", "instance_uid": "1.2.3.1"}
+    here.door.accept(drawn(1, **first), origin="test:x")
+    assert here.door.accept(drawn(1, transfer_syntax="rle", **first), origin="test:x").again
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "taken"),
+    [
+        ({"patient_id": "", "patient_name": "A^A"}, {"patient_id": "", "patient_name": "B^B"},
+         False),
+        ({"patient_id": "", "patient_name": "A^A"}, {"patient_id": "", "patient_name": "A^A"},
+         True),
+        ({"patient_id": "", "sex": "M"}, {"patient_id": "", "sex": "F"}, False),
+        ({"patient_name": "A^A", "overrides": {"PatientBirthDate": "19500101"}},
+         {"patient_name": "B^B", "overrides": {"PatientBirthDate": "19900101"}}, False),
+        ({"overrides": {"PatientBirthDate": "19500101"}},
+         {"overrides": {"PatientBirthDate": "19510101"}}, True),
+        ({"sex": "M"}, {"sex": ""}, True),
+        ({"patient_name": "A^A"}, {"patient_name": "A^Anna"}, True),
+    ],
+)  # fmt: skip
+def test_two_persons_under_one_study_are_not_mixed(here, drawn, first, second, taken):
+    both = {"patient_id": "A", "study_uid": "1.2.3"}
+    here.door.accept(drawn(1, **(both | first)), origin="test:x")
+    if taken:
+        here.door.accept(drawn(2, **(both | second)), origin="test:x")
+    else:
+        with pytest.raises(NotAccepted, match="wrong header"):
+            here.door.accept(drawn(2, **(both | second)), origin="test:x")
+    assert count(here, Instance) == 1 + taken
+
+
+def test_a_picture_is_not_told_to_be_taken_for_another_patient(here):
+    import cv2
+    import numpy as np
+
+    from hilum.phantoms import draw_chest
+
+    grey = (draw_chest(np.random.default_rng(1), size=(128, 128)).pixels * 255).astype(np.uint8)
+    data = cv2.imencode(".png", grey)[1].tobytes()
+    here.door.accept(data, origin="test:x", given=Given("A", "20260102"))
+    assert here.door.accept(data, origin="test:x").again
+    assert here.door.accept(data, origin="test:x", given=Given("A", "20260102")).again
+    for wrong in (Given("B"), Given("A", "20250102")):
+        with pytest.raises(NotAccepted, match="what was given first stays"):
+            here.door.accept(data, origin="test:x", given=wrong)

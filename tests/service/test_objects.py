@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import pydicom
@@ -133,3 +134,39 @@ def test_what_is_not_there(reading: str, kind: str, words: str, here: Here):
     with pytest.raises(ServiceError, match=words):
         dicom_object(here, reading, kind)
     assert not Path(here.files.reading(reading)).exists()
+
+
+def test_a_pdf_names_what_the_audits_of_its_own_bundle_fail_on(
+    here: Here, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+):
+    from hilum.bundles import load
+    from hilum.reading.cascade.chain import Chain
+    from hilum.service import objects
+
+    shown: list[list[str]] = []
+    real = objects.PdfPage
+
+    def page(*facts: Any) -> Any:
+        shown.append(list(facts[4]))
+        return real(*facts)
+
+    monkeypatch.setattr(objects, "PdfPage", page)
+    reading = read(here, drawn(1))
+    shipped, chain = load("chest14"), Chain.of("covid-then-findings")
+    failed = [one.title for one in shipped.card.failed]
+    assert failed, "the shipped bundle fails on some"
+    cases = [
+        (load(here.settings.reading.bundle).digest, "", []),
+        (shipped.digest, "", failed),  # not that of the settings any more
+        (chain.digest, "covid-then-findings",
+         [f"{stage.bundle.card.name}: {one.title}"
+          for stage in chain.stages for one in stage.bundle.card.failed]),
+        ("e" * 64, "", ["whether it does is not known: the bundle that read is not here any more"]),
+    ]  # fmt: skip
+    for digest, cascade, wanted in cases:
+        with here.store.writing() as session:
+            session.get_one(Reading, reading).bundle_digest = digest
+        changed = here.settings.reading.model_copy(update={"cascade": cascade})
+        there = replace(here, settings=here.settings.model_copy(update={"reading": changed}))
+        dicom_object(there, reading, "pdf").unlink()
+        assert shown.pop() == wanted

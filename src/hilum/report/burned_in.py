@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from hilum.domain import FoundBox, finding
 from hilum.errors import ResultError
 from hilum.report.boxes import Corners, with_boxes
-from hilum.report.result_words import decided, is_refusal, probability, reasons
+from hilum.report.result_words import (
+    NOT_WHOLE,
+    decided,
+    is_refusal,
+    is_whole,
+    probability,
+    reasons,
+)
 
 MARK = "AI, INVESTIGATIONAL"
 LEAST_PX = 512
@@ -112,11 +119,17 @@ def _lines(record: Mapping[str, Any]) -> list[str]:
         for p in decided(record, "present")
     ]
     unsure = [finding(p["finding"]).name for p in decided(record, "abstained")]
-    if not lines:
-        lines = ["No finding reaches its operating point; not the same as normal"]
+    if not lines and record.get("predictions"):
+        none = "is called present" if unsure else "reaches its operating point"
+        lines = [f"No finding {none}; not the same as normal"]
+    elif not lines:
+        boxes = len(record.get("boxes", ()))
+        lines = [f"Boxes alone, nothing is said of the whole: {boxes}; none does not mean normal"]
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"and {len(lines) - _MOST_LINES} more"]
-    return lines + ([f"No decision: {', '.join(unsure)}"] if unsure else [])
+    if unsure:
+        return [*lines, f"No decision: {', '.join(unsure)}"]
+    return lines if is_whole(record) else [*lines, NOT_WHOLE]
 
 
 def _mark(picture: NDArray[np.uint8], text_px: int) -> None:

@@ -39,7 +39,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 42.0, 553.0, 806.0, 34.0
 _GAP = 16.0
 _PICTURE = (262.0, 330.0)
 _PICTURE_PX = 760
-_MOST_BOXES, _MOST_NOTES = 6, 8
+_MOST_BOXES, _MOST_NOTES, _MOST_SAID = 6, 8, 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,8 +177,11 @@ def _result(pen: Pen, record: Mapping[str, Any], y: float) -> float:
     if present:
         said = lines(f"{pen.words['present'].capitalize()}: {named}", 11, _RIGHT - _LEFT)
     else:
-        said = lines(pen.words["none"], 11, _RIGHT - _LEFT) if record.get("predictions") else []
-    for line in said[:3]:
+        none = "none_called" if decided(record, "abstained") else "none"
+        said = lines(pen.words[none], 11, _RIGHT - _LEFT) if record.get("predictions") else []
+    if len(said) > _MOST_SAID:
+        said = [*said[: _MOST_SAID - 1], shortened(said[_MOST_SAID - 1] + " …", 11, _RIGHT - _LEFT)]
+    for line in said:
         y -= 14
         pen.write((_LEFT, y), line, 11, bold=True, colour=RED if present else INK)
     if not is_whole(record):

@@ -17,6 +17,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "no_decision": "no decision",
         "none": "No finding reaches its operating point. This does not say that the radiograph is "
         "normal.",
+        "none_called": "No finding is called present; of some no decision was made. This does not "
+        "say that the radiograph is normal.",
         "bars": "Bars are probabilities; the upright mark is the operating point, from which a "
         "finding is called present. Hatched: not calibrated; it ranks, and says no more.",
         "not_whole": "Not everything has a result; this is not the same as normal.",
@@ -48,6 +50,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "present": "判為存在",
         "no_decision": "不作判定",
         "none": "沒有發現達到操作點。這不表示 X 光片正常。",
+        "none_called": "沒有發現被判為存在，部分項目不作判定。這不表示 X 光片正常。",
         "bars": "長條為機率；直線標記為操作點，達到即判為存在。斜線長條未經校準：數值可供排序，"
         "但不代表實際頻率。",
         "not_whole": "並非所有項目都有結果：不等於正常。",

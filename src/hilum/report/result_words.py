@@ -10,6 +10,8 @@ from hilum.domain import finding
 
 Record = Mapping[str, Any]
 
+NOT_WHOLE = "A stage of the chain gave no decision; the result is not whole."
+
 
 def is_refusal(record: Record) -> bool:
     """Whether an entry of ``readings.json`` is of a picture that was not read."""
@@ -56,17 +58,15 @@ def in_words(record: Record) -> str:
     if present:
         told.append(f"At or above the operating point: {_listed(present)}.")
     elif record.get("predictions"):
-        told.append(
-            "No finding reaches its operating point. This does not say that the radiograph is "
-            "normal."
-        )
+        none = "is called present" if unsure else "reaches its operating point"
+        told.append(f"No finding {none}. This does not say that the radiograph is normal.")
     if unsure:
         told.append(f"No decision, too unsure: {_listed(unsure)}.")
     boxes = record.get("boxes", ())
     if "boxed" in record:
         told.append(f"Boxes drawn: {len(boxes)}.")
     if not is_whole(record) and not unsure:
-        told.append("A stage of the chain gave no decision; the result is not whole.")
+        told.append(NOT_WHOLE)
     return " ".join(told)
 
 

@@ -16,7 +16,8 @@ from hilum.errors import NotAccepted
 from hilum.service.accepting import Door
 from hilum.service.settings import Tls
 from hilum.service.web import patience, process
-from hilum.service.web.tokens import make_token
+from hilum.service.web.signed_in import sign_in
+from hilum.service.web.tokens import living_token, make_token
 from tests.service.web.listening import listening
 
 
@@ -102,6 +103,63 @@ def test_300_mb_get_413_before_they_are_sent(here):
     with listening(here) as url, connected(url) as client:
         client.sendall(post(token, 300_000_000))
         assert b" 413 " in client.recv(65536)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/sign-in", "multipart/form-data; boundary=b"),
+        ("/tokens", "application/x-www-form-urlencoded"),
+        ("/v1/studies/search", "application/json"),
+        ("/v1/pulls", "application/json"),
+    ],
+)
+def test_nobody_fills_memory_or_disk_where_no_radiograph_is_taken(here, path, kind):
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
+    with listening(here) as url:
+        with connected(url) as client:
+            client.sendall(f"{head}Content-Length: 100000\r\n\r\n".encode())
+            assert b" 413 " in client.recv(65536)
+        with connected(url) as client:
+            client.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+            client.sendall(b"186A0\r\n" + b"x" * 100_000)
+            assert b" 413 " in client.recv(65536)
+
+
+def test_a_slow_form_of_a_browser_gets_408(here):
+    object.__setattr__(here.settings.limits, "body_s", 0.5)
+    text = make_token(here.store, "slow", "view")
+    with here.store.writing() as session:
+        token = living_token(session, text)
+        assert token is not None
+        cookie = sign_in(session, token, 1)
+    head = (
+        f"POST /worklist HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: hilum={cookie}\r\n"
+        f"Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: 100\r\n\r\n"
+    )
+    with listening(here) as url, connected(url) as client:
+        client.sendall(head.encode() + b"x")
+        assert b" 408 " in heard(client)
+
+
+def test_a_body_of_two_lengths_gets_400_and_the_end(here):
+    token = make_token(here.store, "two", "send")
+    after = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    head = post(token, 5).replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+    with listening(here) as url, connected(url) as client:
+        client.sendall(head + after)
+        said = heard(client)
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1") == 1
+
+
+def test_what_comes_while_the_disk_is_full_gets_503(here):
+    object.__setattr__(here.settings.limits, "free_mb", 1e12)
+    token = make_token(here.store, "full", "send")
+    with listening(here) as url, connected(url) as client:
+        client.sendall(post(token, 20_000_000) + bytes(100_000))
+        assert b" 503 " in client.recv(65536)
 
 
 def test_a_body_that_goes_on_after_its_answer_is_cut(here, quick):

@@ -38,6 +38,30 @@ def add(here: Here, number: int, *, finding: str = "", state: str = "read", **fa
         return study.id
 
 
+@pytest.mark.parametrize(
+    ("more", "decision", "whole", "boxed"),
+    [
+        ({}, "absent", True, ()),
+        ({}, "abstained", False, ()),
+        ({"stages": [{"outcome": "refused"}]}, "absent", False, ()),
+        ({"boxes": [{"finding": "nodule"}]}, "absent", True, ("nodule",)),
+        ({"boxes": [{"finding": "mass"}]}, "present", True, ()),
+        ({"predictions": [], "boxes": []}, "", False, ()),
+    ],
+)
+def test_a_row_says_what_is_undecided_and_what_has_boxes(
+    here: Here, more: dict[str, Any], decision: str, whole: bool, boxed: tuple[str, ...]
+) -> None:
+    study = add(here, 1)
+    said = {"finding": "mass", "probability": 0.5, "operating_point": 0.2, "calibrated": True,
+            "decision": decision}  # fmt: skip
+    with here.store.writing() as session:
+        session.query(Reading).one().record = {"predictions": [said], **more}
+    with here.store.reading() as session:
+        (row,) = listing(session, Wanted()).rows
+    assert (row.study.id, row.whole, row.boxed) == (study, whole, boxed)
+
+
 @pytest.fixture
 def five(here: Here) -> dict[str, str]:
     return {

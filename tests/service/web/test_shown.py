@@ -43,6 +43,11 @@ def test_a_stage_that_refused_leaves_it_in_part() -> None:
     assert not shown(record(stages=[{"outcome": "read"}, {"outcome": "refused"}])).whole
 
 
+def test_what_is_undecided_leaves_it_in_part() -> None:
+    said = [prediction("mass", 0.3, "abstained"), prediction("nodule", 0.1, "absent")]
+    assert not shown(record(predictions=said)).whole
+
+
 def test_boxes_by_finding_with_zones_in_words() -> None:
     boxes = [box("mass", 0.9), box("nodule", 0.5, in_lungs=0.001), box("mass", 0.2, in_lungs=None,
              size_mm=None)]  # fmt: skip

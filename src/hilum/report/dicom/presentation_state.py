@@ -17,10 +17,20 @@ from hilum.imaging.grey import GreyFacts, LookUp, Window
 from hilum.imaging.header import GREY, grey_facts, pixel_header
 from hilum.report.dicom.facts import ResultFacts
 from hilum.report.dicom.finishing import CAUTION, finished, identity, need_highdicom, typed
+from hilum.report.dicom.frames import as_single_frame, name_first_frame
 from hilum.report.dicom.kinds import describe
 from hilum.report.dicom.measurement_groups import outline
 from hilum.report.dicom.source import cleaned, size_of, without_patient
-from hilum.report.result_words import decided, in_words, is_refusal, plain, probability, reasons
+from hilum.report.result_words import (
+    NOT_WHOLE,
+    decided,
+    in_words,
+    is_refusal,
+    is_whole,
+    plain,
+    probability,
+    reasons,
+)
 
 if TYPE_CHECKING:
     from highdicom.pr import GraphicAnnotation, GraphicLayer, TextObject
@@ -61,7 +71,8 @@ def presentation_state(reading: Mapping[str, Any], source: Dataset, facts: Resul
                 "for grey levels alone. A secondary capture can be made of it."
             )
         grey = grey_facts(source, pixel)[0]
-    given = without_patient(header)  # highdicom would take tables as they stand; they come below
+    # highdicom would take tables as they stand; they come below
+    given = as_single_frame(without_patient(header))
     given.SamplesPerPixel = pixel.samples
     given.PhotometricInterpretation = pixel.photometric
     given.BitsAllocated = pixel.allocated
@@ -73,11 +84,15 @@ def presentation_state(reading: Mapping[str, Any], source: Dataset, facts: Resul
             referenced_images=[given],
             content_label="HILUM_AI",
             content_description=CAUTION,
-            graphic_annotations=[_annotation(reading, header, layer)],
+            graphic_annotations=[_annotation(reading, given, layer)],
             graphic_layers=[layer],
             **identity(header, facts, kind),
         )
     _set_grey(made, source, grey)
+    name_first_frame(made, header)
+    if "PixelAspectRatio" in header:  # highdicom takes all pixels for square
+        for area in made.DisplayedAreaSelectionSequence:
+            area.PresentationPixelAspectRatio = header.PixelAspectRatio
     return finished(made, header, facts)
 
 
@@ -97,7 +112,6 @@ def _annotation(
     return GraphicAnnotation(
         referenced_images=[header],
         graphic_layer=layer,
-        referenced_frame_number=[1] if "NumberOfFrames" in header else None,
         graphic_objects=[
             GraphicObject("POLYLINE", outline(box["xywh"], size), units="PIXEL") for box in boxes
         ]
@@ -117,10 +131,13 @@ def _words(reading: Mapping[str, Any]) -> TextObject:
         for decision, mark in (("present", ""), ("abstained", "no decision: ")):
             lines += [
                 f"{mark}{finding(p['finding']).name} {probability(p['probability'])}"
+                f"{'' if p['calibrated'] else ' (not calibrated)'}"
                 for p in decided(reading, decision)
             ]
         if len(lines) == 1:
             lines.append(in_words(reading))
+        elif not decided(reading, "abstained") and not is_whole(reading):
+            lines.insert(1, NOT_WHOLE)
     text = plain("\n".join(lines)).replace("\n", "\r\n")
     text = text.encode()[:_LONGEST].decode(errors="ignore").rstrip()
     return TextObject(

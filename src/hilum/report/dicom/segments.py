@@ -12,16 +12,14 @@ from pydicom import Dataset
 from hilum.report.dicom import codes
 from hilum.report.dicom.codes import concept
 from hilum.report.dicom.facts import ResultFacts
-from hilum.report.dicom.finishing import CAUTION, every_item, finished, identity, own_uid, typed
+from hilum.report.dicom.finishing import CAUTION, finished, identity, own_uid, typed
+from hilum.report.dicom.frames import as_single_frame, name_first_frame
 from hilum.report.dicom.kinds import Kind
 from hilum.report.dicom.source import without_patient
 
 if TYPE_CHECKING:
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentDescription
-
-
-_SINGLE_FRAME = "1.2.840.10008.5.1.4.1.1.7"
 
 
 def segment(
@@ -89,10 +87,7 @@ def assembled(
     from highdicom.seg import Segmentation
 
     header, facts, kind = of
-    given, several = without_patient(header), "NumberOfFrames" in header
-    if several:  # highdicom wants frames of reference of these classes; the first frame was read
-        del given.NumberOfFrames
-        given.SOPClassUID = _SINGLE_FRAME
+    given = as_single_frame(without_patient(header))
     fractional = planes[0].dtype == np.uint8
     # highdicom takes seconds and a gigabyte for large planes of numbers: it is given the size alone
     given_planes = np.zeros(planes[0].shape, np.uint8) if fractional else np.stack(planes, -1)[None]
@@ -115,17 +110,5 @@ def assembled(
     organization = own_uid(header, facts, f"{kind.key} dimensions")
     for row in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
         row.DimensionOrganizationUID = organization
-    if several:
-        _name_first_frame(made, header)
+    name_first_frame(made, header)
     return finished(made, header, facts)
-
-
-def _name_first_frame(made: Dataset, header: Dataset) -> None:
-    """Refer to the first frame of the radiograph, by the class that it has."""
-    for item in every_item(made):
-        if item.get("ReferencedSOPInstanceUID") == header.SOPInstanceUID:
-            item.ReferencedSOPClassUID = header.SOPClassUID
-    for functional in made.PerFrameFunctionalGroupsSequence:
-        for derivation in functional.DerivationImageSequence:
-            for image in derivation.SourceImageSequence:
-                image.ReferencedFrameNumber = 1

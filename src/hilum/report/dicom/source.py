@@ -7,11 +7,13 @@ else is left empty where the standard allows it, so that the objects stay valid.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
 from copy import copy, deepcopy
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from pydicom import Dataset, config
@@ -20,7 +22,7 @@ from pydicom.valuerep import validate_value
 
 from hilum.errors import InvalidHeader, ResultError
 from hilum.imaging.dicomfile import quiet
-from hilum.imaging.elements import every, first, integer
+from hilum.imaging.elements import every, first, integer, unescaped
 
 _UID = re.compile(r"[012](\.(0|[1-9][0-9]*))+")
 _OFFSET = re.compile(r"([+-])(0[0-9]|1[0-4])([0-5][0-9])")
@@ -61,7 +63,8 @@ def cleaned(source: Dataset) -> Dataset:
 
     Returns:
         Patient and study, UIDs, Modality, Patient Orientation, Rows and Columns (where the header
-        has them), Number of Frames (where several), Timezone Offset From UTC. All texts as Unicode.
+        has them), Number of Frames (where several), Pixel Aspect Ratio (where pixels are not
+        square), Timezone Offset From UTC. All texts as Unicode.
 
     Raises:
         ResultError: a UID that the results need is missing or none, or names no kind of image.
@@ -89,6 +92,9 @@ def cleaned(source: Dataset) -> Dataset:
             size = _whole(source, keyword)
             if size is not None and 0 < size < 65536:
                 setattr(made, keyword, size)
+        aspect = _aspect(source)
+        if aspect is not None:
+            made.PixelAspectRatio = list(aspect)
         frames = _whole(source, "NumberOfFrames")
         if frames is not None and frames > 1 and _holds_frames(made.SOPClassUID):
             made.NumberOfFrames = frames
@@ -174,14 +180,18 @@ def _uid(source: Dataset, keyword: str, what: str) -> str:
 
 
 def _text(source: Dataset, keyword: str, vr: str) -> str | None:
-    """A value as text that its kind allows; None where it is absent or something else."""
+    """A value as text that its kind allows; None where it is absent or something else.
+
+    Several where one belongs are none: the first of two patients' numbers would be somebody's.
+    """
     try:
-        value = first(source, keyword)
+        values = every(source, keyword)
     except InvalidHeader:
         return None
-    if value is None or isinstance(value, (bytes, Dataset)):
+    if len(values) != 1 or isinstance(values[0], (bytes, Dataset)):
         return None
-    text = "".join(c for c in str(value) if unicodedata.category(c)[0] != "C").strip()
+    value = values[0]
+    text = "".join(c for c in unescaped(str(value)) if unicodedata.category(c)[0] != "C").strip()
     if not text or "\\" in text:
         return None
     try:
@@ -219,6 +229,25 @@ def _whole(source: Dataset, keyword: str) -> int | None:
         return integer(source, keyword)
     except InvalidHeader:
         return None
+
+
+def _aspect(source: Dataset) -> tuple[int, int] | None:
+    """Height and width of a pixel as whole numbers; None of pixels that are square, or not told.
+
+    Source:
+        PS3.3 10.7.1.3 (spacings), C.7.6.3.1.7.
+    """
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
+        try:
+            high, wide = (float(str(value)) for value in every(source, keyword))
+        except (InvalidHeader, ValueError):
+            continue
+        if not (math.isfinite(high) and math.isfinite(wide) and min(high, wide) > 0):
+            continue
+        ratio = Fraction(high / wide).limit_denominator(1000)
+        ends = ratio.numerator, ratio.denominator
+        return ends if ends[0] != ends[1] and 0 < ends[0] < 100_000 else None
+    return None
 
 
 def _orientation(source: Dataset) -> list[str]:

@@ -19,6 +19,16 @@ Drawn = Callable[..., bytes]
 Start = Callable[..., Hilum]
 
 
+def test_an_archive_with_many_series(archive: Orthanc, hilum: Start, drawn: Drawn):
+    here = hilum("dimse").here
+    for seed in range(40):  # their answers come faster than they are looked at
+        archive.post(
+            "/instances",
+            drawn(seed, patient_id="A", overrides={"SeriesInstanceUID": f"1.2.{seed + 1}"}),
+        )
+    assert pulled(here, patient_id="A") == ("done", "", ["here"] * 40)
+
+
 def pulled(here: Here, **query: object) -> tuple[str, str, list[str]]:
     """State and reason of the job, and what became of its parts."""
     job = ask(here, "archive", Query.model_validate(query), by="tester")

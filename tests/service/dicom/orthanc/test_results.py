@@ -20,7 +20,8 @@ from tests.service.orthanc import Orthanc
 
 Drawn = Callable[..., bytes]
 Start = Callable[..., Hilum]
-MODALITIES = {"SR": 1, "PR": 1, "SEG": 1, "OT": 1}
+MODALITIES = {"SR": 1, "PR": 1, "SEG": 2, "OT": 1}
+"""Lungs and heatmaps are an object each."""
 
 
 @pytest.mark.parametrize("way", ["dimse", "web"])
@@ -38,8 +39,8 @@ def test_there_and_back(
     assert {modality: len(archive.instances(modality)) for modality in MODALITIES} == MODALITIES
 
     source = pydicom.dcmread(BytesIO(data))
-    for modality in MODALITIES:
-        (made,) = archive.instances(modality)
+    made_of = [(modality, one) for modality in MODALITIES for one in archive.instances(modality)]
+    for modality, made in made_of:
         tags = archive.tags(made)
         assert tags["StudyInstanceUID"] == source.StudyInstanceUID
         assert tags["SeriesInstanceUID"] != source.SeriesInstanceUID
