@@ -84,6 +84,8 @@ def shoot(url: str, token: str, out: Path) -> None:
         _save(desk, out / "serve-study.webp")
         desk.evaluate("document.querySelector('#visits').scrollIntoView()")
         desk.wait_for_selector("#visits-flip:not(:disabled)", timeout=60_000)
+        desk.evaluate("document.querySelector('#visits').scrollIntoView({behavior: 'instant'})")
+        desk.wait_for_load_state("networkidle")
         _save(desk, out / "serve-visits.webp")
         phone = browser.new_context(
             viewport={"width": 390, "height": 844}, locale="zh-TW", color_scheme="dark"

@@ -135,14 +135,18 @@ def test_a_full_disk_is_not_now_and_leaves_nothing(here, drawn, monkeypatch):
     assert here.door.accept(drawn(1), origin="test:x").again is False
 
 
-def test_a_file_that_was_lost_is_kept_anew(here, drawn):
+@pytest.mark.parametrize("left", [None, b"", b"x", -1], ids=["lost", "empty", "cut", "changed"])
+def test_a_file_that_was_lost_or_damaged_is_kept_anew(here, drawn, left):
     taken = here.door.accept(drawn(1), origin="test:x")
     (digest,) = files_of(here)
     path: Path = here.files.radiograph(digest)
-    path.unlink()
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes(drawn(1)[:-1] + b"x" if left == -1 else left)
     again = here.door.accept(drawn(1), origin="test:x")
     assert (again.again, again.instance) == (True, taken.instance)
-    assert path.is_file()
+    assert path.read_bytes() == drawn(1)
 
 
 HEADERS = {

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +26,15 @@ KILLED = ("web", "read")
 @pytest.fixture
 def toml(tiny_bundle) -> str:
     return f'[reading]\nbundle = "{tiny_bundle.location}"\n[limits]\nfree_mb = 0\n'
+
+
+@pytest.fixture
+def cores() -> Iterator[None]:
+    """What dies of a fault may leave a core file, as far as this test goes."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def children(folder: Path) -> dict[str, int]:
@@ -52,6 +64,7 @@ def gone(pids: dict[str, int], seconds: float) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+@pytest.mark.usefixtures("cores")
 def test_what_dies_is_started_again_and_all_end_together(tmp_path, toml, drawn):
     folder = tmp_path / "server"
     with serving(folder, toml) as server:
@@ -78,6 +91,8 @@ def test_what_dies_is_started_again_and_all_end_together(tmp_path, toml, drawn):
         third = server.until(lambda: len(now := children(folder)) == len(ROLES) and now)
         said = " ".join(Path(f"/proc/{pid}/cmdline").read_text("utf-8") for pid in third.values())
         assert "reading" not in said  # settings hold secrets: they are not in arguments
+        limits = [Path(f"/proc/{pid}/limits").read_text("utf-8") for pid in third.values()]
+        assert all(re.search(r"^Max core file size +0 ", one, re.MULTILINE) for one in limits)
         assert server.end() == 0
         assert gone(third, 1)
     log = server.log.read_text("utf-8")

@@ -246,7 +246,8 @@ def delete(
             if not wanted:
                 raise ServiceError("There is no study of that Patient ID.")
         if not yes:
-            typer.confirm(f"Delete {len(wanted):,} studies for ever?", abort=True)
+            many = "1 study" if len(wanted) == 1 else f"{len(wanted):,} studies"
+            typer.confirm(f"Delete {many} for ever?", abort=True)
         done = delete_studies(store, Files(context.obj.folder), wanted, by="command line")
     typer.echo(f"{done:,} deleted.")
     if done < len(wanted):
@@ -274,12 +275,16 @@ def make(
 
 @tokens.command("list")
 def list_(context: typer.Context) -> None:
-    """List tokens: name, role, whether they live, id."""
+    """List tokens: name, role, until when they live, id."""
     from hilum.service.web.tokens import list_tokens
 
     with _store(context) as store:
         for one in list_tokens(store):
-            lives = "lives" if one.lives(time.time()) else "ended"
+            lives = "ended"
+            if one.lives(time.time()):
+                lives = "lives"
+                if one.until is not None:
+                    lives += time.strftime(" until %Y-%m-%d", time.localtime(one.until))
             typer.echo(f"{one.name}  {one.role}  {lives}  {one.id}")
 
 

@@ -15,6 +15,7 @@ from threading import BoundedSemaphore
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from hilum.domain import Radiograph
 from hilum.errors import IntakeError, NotAccepted, NotNow
 from hilum.imaging import FoundFile, read
 from hilum.service.files import Files
@@ -100,7 +101,7 @@ class Door:
     def _accept(self, data: bytes, origin: str, given: Given) -> Accepted:
         self._check_room(len(data))
         digest = sha256(data).hexdigest()
-        if (there := self._here_already(digest)) is not None:
+        if (there := self._here_already(digest, given)) is not None:
             return there
         try:
             facts, pixels = _looked_at(data)
@@ -119,12 +120,19 @@ class Door:
                     continue
         raise NotNow("Others change the same study at this moment; come again.")
 
-    def _here_already(self, digest: str) -> Accepted | None:
+    def _here_already(self, digest: str, given: Given) -> Accepted | None:
         """Of a file that came before, byte for byte: no need to decode it again."""
         with self.files.using(digest), self.store.reading() as session:
             row = session.scalar(select(Instance).where(Instance.digest == digest).limit(1))
-            if row is None or not self.files.radiograph(digest).is_file():
+            if row is None or not self.files.is_whole(digest):
                 return None
+            if row.format != "dicom" and _says_otherwise(given, row.study):
+                raise NotAccepted(
+                    "conflict",
+                    "The same picture is here already, under another Patient ID or date, or under "
+                    "none; what was given first stays. Where it was wrong, have its study deleted, "
+                    "and bring the picture again.",
+                )
             return Accepted(row.id, row.study_id, again=True)
 
     def _enter(self, facts: Identity, digest: str, pixels: str, size: int, origin: str) -> Accepted:
@@ -135,8 +143,15 @@ class Door:
                 if there.digest != digest and there.pixels != pixels:
                     raise NotAccepted(
                         "conflict",
-                        "Another picture under the same SOP Instance UID is here already; the "
-                        "first one stays. One of the two has a wrong UID.",
+                        "Another picture under the same SOP Instance UID is here already, or the "
+                        "same one with another polarity, orientation or spacing; the first one "
+                        "stays. One of the two has a wrong UID or header.",
+                    )
+                if _is_of_another(there.study, facts):
+                    raise NotAccepted(
+                        "conflict",
+                        "The same radiograph is here already under another study or patient; that "
+                        "stays. Where it was wrong, have that study deleted, and send it again.",
                     )
                 return Accepted(there.id, there.study_id, again=True)
             study = session.scalar(select(Study).where(Study.uid == facts.study_uid))
@@ -149,11 +164,12 @@ class Door:
                 )  # fmt: skip
                 session.add(study)
                 session.flush()
-            elif study.patient != facts.patient:
+            elif _is_of_another(study, facts):
                 raise NotAccepted(
                     "conflict",
-                    "The study of this radiograph is here under another Patient ID: one of the two "
-                    "has a wrong header. Nothing of it was taken.",
+                    "The study of this radiograph is here under another Patient ID, or with "
+                    "another name, birth date or sex: one of the two has a wrong header. "
+                    "Nothing of it was taken.",
                 )
             study.last_at, study.complete_at = now, None
             instance = Instance(
@@ -186,4 +202,33 @@ def _looked_at(data: bytes) -> tuple[Identity, str]:
     facts = identity(data)
     with _DECODING:
         radiograph = read(_NAMELESS, data=data, longest_px=LONGEST_PX)
-    return facts, radiograph.source.pixel_digest
+    return facts, _seen(radiograph)
+
+
+def _seen(radiograph: Radiograph) -> str:
+    """Checksum of the stored values and of what the header makes of sides, sizes and polarity."""
+    told = radiograph.acquisition
+    inverted = "inverted" in told.grey
+    facts = (inverted, told.photometric, told.patient_orientation, told.spacing_mm)
+    return sha256(repr((radiograph.source.pixel_digest, facts)).encode("utf-8")).hexdigest()
+
+
+def _is_of_another(study: Study, facts: Identity) -> bool:
+    """Whether a file belongs to another study, or its header speaks of somebody else.
+
+    One Patient ID outweighs one other difference, for names are spelt in many ways, and birth dates
+    are put right; not two.
+    """
+    if (study.uid, study.patient) != (facts.study_uid, facts.patient):
+        return True
+    births = {study.birth_date, facts.birth_date} - {""}
+    sexes = {study.sex, facts.sex} & {"M", "F"}
+    names = {name.partition("=")[0].casefold() for name in (study.patient_name, facts.patient_name)}
+    differing = sum(len(values) > 1 for values in (births, sexes, names - {""}))
+    return differing > (1 if facts.patient else 0)
+
+
+def _says_otherwise(given: Given, study: Study) -> bool:
+    """Whether a sender now tells another patient or time than the one who brought it first."""
+    told = ((given.patient_id[:80], study.patient_id), (given.taken[:14], study.taken))
+    return any(now and now != before for now, before in told)

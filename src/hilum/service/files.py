@@ -86,10 +86,17 @@ class Files:
             NotNow: the disk is full or cannot be written.
         """
         digest = hashlib.sha256(data).hexdigest()
-        path = self.radiograph(digest)
-        if not path.is_file():
-            self.write(path, data)
+        if not self.is_whole(digest):
+            self.write(self.radiograph(digest), data)
         return digest
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether the radiograph of that SHA-256 is there, byte for byte."""
+        try:
+            with self.radiograph(digest).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except OSError:
+            return False
 
     @contextmanager
     def using(self, digest: str) -> Generator[None]:

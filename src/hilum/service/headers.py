@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydicom import Dataset
 
 from hilum.errors import IntakeError, NotAccepted
 from hilum.imaging.dicomfile import PARSE_ERRORS, open_dicom, quiet
+from hilum.imaging.elements import unescaped
 from hilum.imaging.sniff import sniff
 
 _TAGS = (
@@ -17,6 +20,9 @@ _TAGS = (
 )  # fmt: skip
 
 _INSTANCE = (0x00080018,)
+
+_OLD_DAY = re.compile(r"[0-9]{4}\.[0-9]{2}\.[0-9]{2}")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3])(?::?([0-5][0-9])(?::?([0-5][0-9])(?:\.[0-9]{0,6})?)?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +82,11 @@ def identity(data: bytes) -> Identity:
             patient_id=read("PatientID", 80),
             issuer=read("IssuerOfPatientID", 80),
             patient_name=read("PatientName", 400),
-            birth_date=_digits(read("PatientBirthDate", 8)),
+            birth_date=_day(read("PatientBirthDate", 10)),
             sex=read("PatientSex", 4),
             accession=read("AccessionNumber", 64),
             description=read("StudyDescription", 200),
-            taken=_digits(
-                (read("AcquisitionDate", 8) or read("StudyDate", 8))
-                + (read("AcquisitionTime", 6) or read("StudyTime", 6))
-            )[:14],
+            taken=_taken(read),
         )
         if (read("Manufacturer", 5), read("ManufacturerModelName", 5)) == ("Hilum", "Hilum"):
             raise NotAccepted(
@@ -122,9 +125,30 @@ class _Texts:
             text = "" if value is None else str(value)
         except PARSE_ERRORS:
             return ""
+        text = unescaped(text)
         printable = "".join(letter if letter.isprintable() else " " for letter in text)
         return printable.strip()[:most]
 
 
-def _digits(text: str) -> str:
-    return text if text.isascii() and text.isdigit() else ""
+def _taken(read: _Texts) -> str:
+    """Day and time, of the acquisition where it tells a day; a time alone tells nothing."""
+    for first, second in (("Acquisition", "Study"), ("Study", "Acquisition")):
+        day = _day(read(f"{first}Date", 10))
+        if day:
+            return day + (_clock(read(f"{first}Time", 16)) or _clock(read(f"{second}Time", 16)))
+    return ""
+
+
+def _day(text: str) -> str:
+    """YYYYMMDD; empty where it is no day. Old files have YYYY.MM.DD (PS3.5 6.2, DA)."""
+    digits = text.replace(".", "") if _OLD_DAY.fullmatch(text) else text
+    try:
+        datetime.strptime(digits, "%Y%m%d")
+    except ValueError:
+        return ""
+    return digits if len(digits) == 8 and digits.isascii() and digits.isdigit() else ""
+
+
+def _clock(text: str) -> str:
+    """HHMMSS, HHMM or HH; empty where it is no time. Old files have HH:MM:SS (PS3.5 6.2, TM)."""
+    return "".join(found.groups("")) if (found := _CLOCK.fullmatch(text)) else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -20,9 +21,11 @@ from numpy.typing import NDArray
 from pydicom import Dataset
 
 import hilum
+from hilum.bundles import available
 from hilum.bundles import load as load_bundle
 from hilum.errors import HilumError, ServiceError
 from hilum.imaging.dicomfile import open_dicom, quiet
+from hilum.reading.cascade.chain import Chain
 from hilum.report import dicom
 from hilum.report.dicom import ResultFacts
 from hilum.report.pdf import Language, PdfPage, pdf
@@ -272,13 +275,20 @@ def _pdf(here: Here, source: _Source, language: Language) -> bytes:
 
 
 def _failed_audits(here: Here, reading: Reading) -> list[str]:
-    """Of the bundle that read, where it is still the one of the settings."""
-    if here.settings.reading.cascade:
-        return []
-    try:
-        bundle = load_bundle(here.settings.reading.bundle)
-    except HilumError:
-        return []
-    if bundle.digest != reading.bundle_digest:
-        return []
-    return [verdict.title for verdict in bundle.card.failed]
+    """Of the bundle that read, or of each of a chain; that they are not known where it is gone."""
+    reads = here.settings.reading
+    if reads.cascade:
+        with suppress(HilumError):
+            chain = Chain.of(reads.cascade)
+            if chain.digest == reading.bundle_digest:
+                return [
+                    f"{stage.bundle.card.name}: {verdict.title}"
+                    for stage in chain.stages
+                    for verdict in stage.bundle.card.failed
+                ]
+    for name in dict.fromkeys((reads.bundle, *available())):
+        with suppress(HilumError):
+            bundle = load_bundle(name)
+            if bundle.digest == reading.bundle_digest:
+                return [verdict.title for verdict in bundle.card.failed]
+    return ["whether it does is not known: the bundle that read is not here any more"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from _thread import start_new_thread
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,11 +57,20 @@ def here(role: str, settings: Settings) -> Here:
     return Here(role, settings, Store(settings), Files(settings.folder))
 
 
+def ends_on_signals(stop: Event) -> None:
+    """Let SIGTERM and Ctrl-C set an event; of the main thread.
+
+    A signal interrupts the main thread wherever it is, also inside the event's lock or in the
+    handler of another signal. So a thread of its own sets the event: no handler waits for a lock.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: start_new_thread(stop.set, ()))
+
+
 @contextmanager
 def living(here: Here) -> Iterator[None]:
     """While a process works: it beats, and ends on SIGTERM, Ctrl-C or with its supervisor."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: here.stop.set())
+    ends_on_signals(here.stop)
     beat = Thread(target=_beat, args=(here,), daemon=True, name="beat")
     beat.start()
     log.info("started")

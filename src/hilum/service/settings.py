@@ -20,6 +20,8 @@ from hilum.errors import ServiceError
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]+$")]
 """PS3.5 6.2, VR AE: printable, no backslash, 16 characters at most."""
 
+_NO_KEY = "there is no such key; deploy/hilum.toml and docs/operating.md name all"
+
 FOLDER = Path("~", ".hilum", "server")
 """Where a server keeps its files where nothing else is said."""
 
@@ -274,7 +276,8 @@ def read_settings(path: Path | None, **given: object) -> Settings:
     except ValidationError as error:
         where = path or "the settings"
         wrong = [
-            f"{'.'.join(str(part) for part in one['loc']) or 'file'}: {one['msg']}"
+            f"{'.'.join(str(part) for part in one['loc']) or 'file'}: "
+            + (_NO_KEY if one["type"] == "extra_forbidden" else one["msg"])
             for one in error.errors(include_input=False, include_url=False)
         ]
         raise ServiceError(f"{where}: " + "; ".join(wrong)) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from hilum.service import SUPERVISOR
 from hilum.service.files import Files
 from hilum.service.identity import made_ready
 from hilum.service.log import log
+from hilum.service.process import ends_on_signals
 from hilum.service.settings import Settings
 from hilum.service.store import Store
 
@@ -80,8 +82,7 @@ class Server:
             store = made_ready(self.settings, files)
             stack.callback(store.close)
             prepared(store)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self.stop())
+            ends_on_signals(self._stop)
             stack.callback(self._end)
             for child in self._children:
                 child.start()
@@ -159,12 +160,15 @@ class _Child:
 def _last_steps(nice: int) -> Callable[[], None]:
     """What a new process does before it becomes Python: it is nice, and dies with this one.
 
+    It leaves no core file either, which would hold patients and secrets.
+
     SIGKILL is no harm: whatever was not kept was not promised either.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def steps() -> None:
         os.nice(nice)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         if libc is not None:
             libc.prctl(_PDEATHSIG, signal.SIGKILL)
 

@@ -121,6 +121,16 @@ def test_a_database_that_dies_within_a_transaction(here, postgres_server):
         assert session.scalars(select(Fact)).all() == []
 
 
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_a_value_that_no_database_takes_is_an_error_of_who_asks(here, client):
+    for path in ("/studies/a%00", "/readings/a%00/display.png"):
+        assert client("view").get(path).status_code == 400
+    answer = client("view").post("/worklist", data={"text": "a\0b"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    with pytest.raises(ServiceError, match="no such value"), here.store.writing() as session:
+        session.add(Fact(key="a", value="a\0b"))
+
+
 def test_an_error_of_the_database_says_nothing_of_a_patient(here):
     with (
         pytest.raises(Exception, match="UNIQUE") as failure,  # a programming error, not NotNow

@@ -166,6 +166,7 @@ def test_pictures(here: Here, seeded, client) -> None:
     assert small.content[:2] == b"\xff\xd8"
     assert large.content[:4] == b"\x89PNG"
     assert large.headers["cache-control"].startswith("private")
+    assert large.headers["vary"] == small.headers["vary"] == "Cookie", "not for who comes next"
     assert "grids" in viewer.get(f"/readings/{reading.id}/grids.json").json()
     assert actions(here, seeded["nasty"]) == ["picture"]
     for path in ("evidence.npz", "..%2fpreview.jpg", "display.png/x"):

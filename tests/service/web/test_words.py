@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from hilum.bundles import load
 from hilum.domain.found import Origin
 from hilum.report.templating import asset
 from hilum.service.web.downloads import KINDS
@@ -99,3 +100,10 @@ def test_an_island_cannot_be_closed() -> None:
     text = str(island({"a": "</script><script>alert(1)</script>&"}))
     assert "<" not in text
     assert json.loads(text)["a"].startswith("</script>")
+
+
+@pytest.mark.parametrize("name", ["chest14", "covid"])
+def test_what_audits_fail_on_is_said_in_both_languages(name: str) -> None:
+    asked = {one.title for one in load(name).card.failed}
+    assert asked
+    assert not asked - words("zh-Hant").keys()

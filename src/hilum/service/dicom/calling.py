@@ -12,7 +12,7 @@ from pynetdicom.presentation import PresentationContext
 
 from hilum.errors import ServiceError
 from hilum.service.dicom import tls
-from hilum.service.dicom.guarding import PDU_BYTES, ClosingSocket
+from hilum.service.dicom.guarding import PDU_BYTES, ClosingSocket, DataLimits, limit
 from hilum.service.process import Here
 from hilum.service.settings import Place
 
@@ -72,13 +72,12 @@ class _Gate:
 class Caller(AE):
     """pynetdicom's, which leaves sockets open where nobody listens, and loses answers."""
 
-    def associate(self, *of: Any, **more: Any) -> Association:
-        """Ask for an association; see :meth:`pynetdicom.AE.associate`."""
-        made = super().associate(*of, **more)
-        setattr(made, "_reactor_checkpoint", _Gate(made))  # noqa: B010  it is no Event
-        return made
+    limits: DataLimits | None = None
 
     def _create_socket(self, assoc: Any, address: Any, tls_args: Any) -> ClosingSocket:
+        assoc._reactor_checkpoint = _Gate(assoc)  # before its thread begins
+        if self.limits is not None:
+            limit(assoc, self.limits)
         made: Any = super()._create_socket(assoc, address, tls_args)
         made.__class__ = ClosingSocket
         return made
@@ -104,6 +103,8 @@ def call(
     entity.dimse_timeout = ANSWER_S
     entity.network_timeout = ANSWER_S
     entity.maximum_pdu_size = PDU_BYTES
+    most = int(here.settings.limits.upload_mb * 1e6)
+    entity.limits = DataLimits(most, most)
     secure = (tls.calling(place.tls), place.host) if place.tls else None
     association = entity.associate(
         place.host, place.port, contexts=list(contexts), ae_title=place.ae_title or "",

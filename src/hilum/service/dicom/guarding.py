@@ -44,11 +44,15 @@ ASKING_S = 10.0
 BREATH_S = 0.005
 """An association without anything to do looks that often."""
 
+LOOK_S = 0.2
+"""Who waits for an answer looks that often whether the connection still lives."""
+
 ENDING_S = 1.0
 """At the end associations may take so long to say good-bye."""
 
 FLOOD = 4
-"""Requests that may wait in one association; a sender awaits each answer, so there is one."""
+"""Requests that may wait in one association: a sender awaits each answer, so there is one.
+Answers to a search may be many."""
 
 CHUNK = 256 * 1024
 
@@ -143,6 +147,20 @@ class _Messages(DIMSEServiceProvider):
         self.msg_queue = _Requests(association)
         self._limits = limits
 
+    def get_msg(self, block: bool = False) -> Any:
+        """The next message; (None, None) where the connection has ended, or at the time-out.
+
+        pynetdicom goes on waiting on a connection that is gone, if it went between two messages.
+        """
+        until = time.monotonic() + (self.dimse_timeout or 60.0)
+        while True:
+            try:
+                return self.msg_queue.get(block, LOOK_S if block else None)
+            except queue.Empty:
+                gone = not self.dul.is_alive()
+                if not block or gone or time.monotonic() > until:
+                    return None, None
+
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take a PDU; one that breaks a limit ends the association."""
         if self.message is None:
@@ -156,7 +174,7 @@ class _Messages(DIMSEServiceProvider):
         if (
             endless
             or coming.encoded_command_set.tell() > COMMAND_BYTES
-            or self.msg_queue.qsize() > FLOOD
+            or (self.assoc.is_acceptor and self.msg_queue.qsize() > FLOOD)
         ):
             self.dul.event_queue.put(_MAKES_NO_SENSE)
 

@@ -17,7 +17,6 @@ from hilum.service.accepting import Accepted
 from hilum.service.dicom.calling import Unreachable, call, release
 from hilum.service.dicom.contexts import PLAIN, RADIOGRAPHS, SYNTAXES
 from hilum.service.dicom.found import Found, check, wanted
-from hilum.service.dicom.guarding import DataLimits, limit
 from hilum.service.dicom.receiving import SUCCESS, answer, taken
 from hilum.service.process import Here
 from hilum.service.pulling import Query
@@ -155,8 +154,6 @@ def retrieval(here: Here, place: Place) -> Retrieval:
         here, place, _contexts(), evt_handlers=[(evt.EVT_C_STORE, came)],
         ext_neg=[build_role(uid, scp_role=True) for uid in RADIOGRAPHS],
     )  # fmt: skip
-    most = int(here.settings.limits.upload_mb * 1e6)
-    limit(association, DataLimits(most, most))
     if not any(one.abstract_syntax == FIND for one in association.accepted_contexts):
         release(association)
         raise Unreachable(

@@ -14,8 +14,43 @@ from hilum.service.settings import Place
 TIMES_S = (10.0, 60.0)
 """How long the other side may take to connect, and between two pieces of an answer."""
 
+ANSWER_BYTES = 64_000_000
+"""Longest answer to a search; instances are taken as they come, with a limit of their own."""
+
+_PIECE = 64 * 1024
+
 for _noisy in ("dicomweb_client", "urllib3", "requests"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)  # their lines name studies
+
+
+class AnswerTooLong(requests.RequestException):
+    """The other side sends more than any search finds."""
+
+
+class _Session(requests.Session):
+    """Reads no answer without end, and none of a redirection."""
+
+    def send(self, request: requests.PreparedRequest, **more: Any) -> requests.Response:
+        """Send a request; an answer that is not taken as it comes has a longest length.
+
+        Raises:
+            AnswerTooLong: it is longer than :data:`ANSWER_BYTES`.
+            TooManyRedirects: it leads elsewhere.
+        """
+        as_it_comes = more.pop("stream", False)
+        answer = super().send(request, **more | {"stream": True, "allow_redirects": False})
+        if answer.is_redirect:
+            answer.close()
+            raise requests.TooManyRedirects
+        if not as_it_comes:
+            content = bytearray()
+            for piece in answer.iter_content(_PIECE):
+                content += piece
+                if len(content) > ANSWER_BYTES:
+                    answer.close()
+                    raise AnswerTooLong
+            answer._content, answer._content_consumed = bytes(content), True  # type: ignore[attr-defined]
+        return answer
 
 
 def client(place: Place) -> DICOMwebClient:
@@ -27,9 +62,8 @@ def client(place: Place) -> DICOMwebClient:
     Raises:
         ServiceError: the header of the settings is none.
     """
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
-    session.max_redirects = 0
     if place.tls is not None:
         session.cert = (str(place.tls.certificate), str(place.tls.key))
         if place.tls.authority is not None:

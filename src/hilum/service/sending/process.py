@@ -18,8 +18,8 @@ WORK = Registry(
         ("keeping", "hilum.service.sending.keeping:step"),
     ],
 )
-"""Each a function of :class:`hilum.service.process.Here` that does what is due now and returns after
-how many seconds it wants to be called again."""
+"""Each a function of :class:`hilum.service.process.Here` that does what is due now and returns
+after how many seconds it wants to be called again."""
 
 _AFTER_FAILURE_S = 5.0
 

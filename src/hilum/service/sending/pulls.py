@@ -73,7 +73,12 @@ def pull(here: Here, job: str, place: str, query: Query) -> None:
     """
     way = _way(here, place_of(here, place))
     try:
-        found = way.find(query, here.settings.limits.files)
+        try:
+            found = way.find(query, here.settings.limits.files)
+        except Unreachable:  # an association may break: once more, over a new one
+            way.close()
+            way = _way(here, place_of(here, place))
+            found = way.find(query, here.settings.limits.files)
         if not found:
             raise ServiceError(
                 f"{place} has no such radiographs: check the query, and whether "
@@ -85,7 +90,7 @@ def pull(here: Here, job: str, place: str, query: Query) -> None:
                 return  # goes on when the server does
             try:
                 way.bring(one)
-            except Unreachable:  # once more, over a new connection
+            except Unreachable:
                 way.close()
                 way = _way(here, place_of(here, place))
                 way.bring(one)

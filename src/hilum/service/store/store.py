@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.orm import Session
 
@@ -42,6 +42,7 @@ class Store:
 
         Raises:
             NotNow: the database is away.
+            ServiceError: a value cannot stand in a database.
         """
         with _available(), Session(self.engine, expire_on_commit=False) as session:
             if self.engine.dialect.name == "postgresql":
@@ -54,6 +55,7 @@ class Store:
 
         Raises:
             NotNow: the database is away, or others write for too long.
+            ServiceError: a value cannot stand in a database.
         """
         with _available(), Session(self.engine, expire_on_commit=False) as session:
             if self.engine.dialect.name == "sqlite":
@@ -75,6 +77,8 @@ def _available() -> Generator[None]:
     except OperationalError as error:
         # its message holds the statement and its values, hence a patient
         raise NotNow("The database does not answer; come again later.") from _kind(error)
+    except DataError as error:  # of PostgreSQL: U+0000 that was asked for, say
+        raise ServiceError("The database takes no such value.") from _kind(error)
     except DBAPIError as error:
         if error.connection_invalidated:
             raise NotNow("The database does not answer; come again later.") from _kind(error)

@@ -35,7 +35,7 @@ class Study(Base):
         taken: YYYYMMDDHHMMSS, as far as the header tells.
         urgency: the most urgent reading's (:mod:`hilum.service.urgency`); 0 before there is one.
         complete_at: when nothing had come for the quiet time; None while it may still grow.
-        reviewed_at: when a reader last said something of it.
+        reviewed_at: when a reader had last looked at all of it; None again when more is said of it.
     """
 
     __tablename__ = "studies"

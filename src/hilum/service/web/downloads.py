@@ -93,7 +93,10 @@ def download(here: Here, reading_id: str, kind: str, language: str = "en") -> Re
 
 
 def _table(row: Reading) -> tuple[str, str]:
-    """``kind`` first: a refusal must not look like a table without findings."""
+    """``kind`` first: a refusal must not look like a table without findings.
+
+    A stage of a cascade that told nothing has a row of its own, with what became of it as decision.
+    """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     if row.kind == "refusal":
@@ -104,6 +107,11 @@ def _table(row: Reading) -> tuple[str, str]:
         table.writerows(
             ("reading", *(_cell(p.get(column)) for column in _COLUMNS))
             for p in row.record["predictions"]
+        )
+        table.writerows(
+            ("stage", step["stage"], "", "", step["outcome"], "", "")
+            for step in row.record.get("stages", ())
+            if step["outcome"] not in {"read", "not-asked"}
         )
     return out.getvalue(), "text/csv; charset=utf-8"
 

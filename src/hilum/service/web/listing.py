@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, selectinload
 
 from hilum.service.store.tables import Instance, Reading, Study
-from hilum.service.urgency import URGENT, margin, tier
+from hilum.service.urgency import URGENT, is_whole, margin, tier
 
 ROWS = 50
 """Studies on a page."""
@@ -62,6 +62,8 @@ class Row:
         thumbnail: id of the reading whose picture stands for the study; None for none.
         present: prediction records called present, one a finding: the urgent before others, then
             the surest first.
+        boxed: findings with a box that are not called present.
+        whole: of what was read everything was told, and decided.
         whys: reasons of what was refused or laid aside, each once.
         open: not reviewed since something last arrived.
     """
@@ -71,6 +73,8 @@ class Row:
     tier: int
     thumbnail: str | None
     present: tuple[dict[str, Any], ...]
+    boxed: tuple[str, ...]
+    whole: bool
     whys: tuple[str, ...]
     open: bool
 
@@ -226,6 +230,9 @@ def _row(study: Study, said: dict[str, Reading]) -> Row:
             kept = best.get(p["finding"])
             if p["decision"] == "present" and (kept is None or margin(p) > margin(kept)):
                 best[p["finding"]] = p
+    records = [reading.record for reading in readings if reading.kind == "reading"]
+    boxed = dict.fromkeys(box["finding"] for one in records for box in one.get("boxes", ()))
+    open_ = any(p["decision"] == "abstained" for one in records for p in one["predictions"])
     whys = dict.fromkeys(
         one.why for one in study.instances if one.state in {"refused", "failed"} and one.why
     )
@@ -235,6 +242,8 @@ def _row(study: Study, said: dict[str, Reading]) -> Row:
         present=tuple(
             sorted(best.values(), key=lambda p: (p["finding"] in URGENT, margin(p)), reverse=True)
         ),
+        boxed=tuple(key for key in boxed if key not in best),
+        whole=not open_ and all(is_whole(one) and one["predictions"] for one in records),
         whys=tuple(whys),
         open=study.reviewed_at is None or study.reviewed_at < study.last_at,
     )  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+_FIRST_WIDE = 0x2E80  # radicals of Chinese characters, and what follows them
+
 
 def person_name(value: str) -> str:
     """A name as PS3.5 6.2 (PN) has it, to be read.
@@ -12,6 +14,8 @@ def person_name(value: str) -> str:
     'WANG, XIAODONG · 王小東'
     >>> person_name("Doe^Jane^^Dr")
     'Dr Doe, Jane'
+    >>> person_name("Müller^Jürgen")
+    'Müller, Jürgen'
     """
     groups = [_group(group) for group in value.split("=")[:3]]
     return " · ".join(dict.fromkeys(group for group in groups if group))
@@ -21,7 +25,7 @@ def _group(group: str) -> str:
     family, given, middle, before, after = (
         part.strip() for part in (group.split("^") + [""] * 5)[:5]
     )
-    if not group.isascii() and not given.isascii():
+    if any(ord(letter) >= _FIRST_WIDE for letter in family + given):
         return f"{family}{given}{middle}"  # no spaces in Chinese, Japanese and Korean names
     names = ", ".join(part for part in (family, " ".join(filter(None, (given, middle)))) if part)
     return " ".join(part for part in (before, names, after) if part)

@@ -46,7 +46,7 @@ class Shown:
 
     Attributes:
         findings: prediction records, what lies highest above its operating point first.
-        whole: everything that was asked was told.
+        whole: everything that was asked was told, and decided.
         warnings: messages, each once.
         notes: messages that are no warnings.
         boxed: whether boxes were looked for.
@@ -89,7 +89,8 @@ def shown(record: Record, *, chinese: bool = False) -> Shown:
                 key=lambda p: (p["decision"] == "present", margin(p)), reverse=True,
             )
         ),
-        whole=is_whole(record),
+        whole=is_whole(record)
+        and not any(p["decision"] == "abstained" for p in record["predictions"]),
         warnings=tuple(dict.fromkeys(n["message"] for n in flags)),
         notes=tuple(dict.fromkeys(n["message"] for n in record["notes"] if not n["warning"])),
         boxed=bool(keys),

@@ -122,6 +122,10 @@ class _Words:
         text = self._words[key]
         return text.format(**values) if values else text
 
+    def known(self, text: str) -> str:
+        """A text of a card in this language; as it is where no words are there for it."""
+        return self._words.get(text, text)
+
 
 def _name_in(language: str) -> Any:
     return lambda key: finding_name(key, language)

@@ -46,6 +46,7 @@ def test_a_token_signs_in_until_out(client, here):
     csrf = re.search(r'name="csrf" value="([0-9a-f]{64})"', text)[1]
     out = browser.post("/sign-out", data={"csrf": csrf}, headers=ORIGIN)
     assert (out.status_code, out.headers["location"]) == (303, "/sign-in")
+    assert out.headers["clear-site-data"] == '"cache"', "pictures of patients"
     assert browser.get("/tokens", headers=PAGE).headers["location"] == "/sign-in?next=/tokens"
     with here.store.reading() as session:
         assert session.scalars(select(Session)).all() == []

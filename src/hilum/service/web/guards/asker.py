@@ -59,7 +59,7 @@ def asker(app: ASGIApp, here: Here) -> ASGIApp:
                 if request.app.state.wrong.take(network_of(address)) == 0.0:
                     await run_sync(_note, here, address)
                 answer = problem(
-                    request, 401, "No living token is like this one; ask for a new one.",
+                    request, 401, "This token is not known here, or has ended; ask for a new one.",
                     code="wrong-token", headers={"WWW-Authenticate": "Bearer"},
                 )  # fmt: skip
                 await answer(scope, receive, send)

@@ -75,6 +75,7 @@ def leave(request: Request) -> Response:
     answer.delete_cookie(
         name, path="/", httponly=True, samesite="strict", secure=request.scope["scheme"] == "https"
     )
+    answer.headers["Clear-Site-Data"] = '"cache"'  # pictures of patients
     return answer
 
 

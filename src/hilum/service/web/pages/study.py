@@ -136,9 +136,9 @@ def picture(reading_id: str, request: Request, person: Viewer) -> Response:
     if file == "display.png":  # small ones stand in lists, which are recorded as a whole
         with here.store.writing() as session:
             record(session, person, "picture", study)
-    return FileResponse(
-        path, media_type=PICTURES[file], headers={"Cache-Control": "private, max-age=3600"}
-    )
+    # who signs out, and another one in, is not shown what the browser kept of the first
+    kept = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
+    return FileResponse(path, media_type=PICTURES[file], headers=kept)
 
 
 @router.get("/readings/{reading_id}/download/{kind}", include_in_schema=False)

@@ -15,8 +15,8 @@ router = APIRouter()
 
 _SCRIPT_WORDS = (
     "up_waiting", "up_sending", "up_checking", "up_accepted", "up_refused", "up_lost", "up_open",
-    "up_part", "up_not_now", "try_again", "up_summary", "being_read", "state_waiting", "state_read",
-    "state_refused", "state_failed", "signed_out",
+    "up_part", "up_more", "up_not_now", "try_again", "up_summary", "being_read", "state_waiting",
+    "state_read", "state_refused", "state_failed", "signed_out",
 )  # fmt: skip
 
 

@@ -99,9 +99,10 @@ def _digest(found: Listing, numbers: dict[str, int]) -> str:
 def _wanted(*given: str) -> Wanted:
     """What was asked for; what makes no sense is left out."""
     text, state, finding_key, reviewed, days, order, number = given
-    since = time.time() - int(days) * _DAY_S if days.isascii() and days.isdigit() else None
+    counted = days.isascii() and days.isdigit() and len(days) < 7
+    since = time.time() - int(days) * _DAY_S if counted else None
     return Wanted(
-        text=text.strip(),
+        text="".join(one if one.isprintable() else " " for one in text).strip(),
         state=cast("State", state if state in _STATES else ""),
         finding=finding_key if finding_key == "any" or _is_known(finding_key) else "",
         reviewed=cast('Literal["", "no", "yes"]', reviewed if reviewed in {"no", "yes"} else ""),

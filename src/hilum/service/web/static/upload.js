@@ -12,6 +12,7 @@ let sending = 0;
 class Entry {
   constructor(file, path) {
     this.file = file;
+    this.given = new FormData($("#given")); // of now: what is typed later is of other files
     this.what = element("span", { className: "what" }, say("up_waiting"));
     this.bar = element("progress", { max: 100, value: 0 });
     this.bar.setAttribute("aria-label", path);
@@ -32,9 +33,8 @@ class Entry {
 
   send() {
     const form = new FormData();
-    const given = new FormData($("#given"));
-    if (given.get("patient_id")) form.append("patient_id", given.get("patient_id"));
-    if (given.get("taken")) form.append("taken", given.get("taken").replaceAll("-", ""));
+    if (this.given.get("patient_id")) form.append("patient_id", this.given.get("patient_id"));
+    if (this.given.get("taken")) form.append("taken", this.given.get("taken").replaceAll("-", ""));
     form.append("file", this.file, "radiograph"); // the name stays here: it may be a patient's
     const request = new XMLHttpRequest();
     request.open("POST", "/v1/readings");
@@ -91,15 +91,27 @@ class Entry {
     const accepted = job.parts.filter((part) => part.instance);
     const refused = job.parts.filter((part) => part.state === "not-accepted");
     const said = [];
-    if (job.parts.length > 1) said.push(element("div", {}, say("up_part", { accepted: accepted.length, all: job.parts.length })));
-    for (const part of refused.slice(0, 20)) said.push(element("div", {}, `${part.name}: ${part.why}`));
-    for (const part of accepted.filter((one) => one.why).slice(0, 20)) said.push(element("div", {}, part.why));
-    const studies = [...new Set(accepted.map((part) => part.study).filter(Boolean))];
-    if (facts.mayView) for (const study of studies.slice(0, 10)) said.push(element("a", { href: `/studies/${study}` }, say("up_open")), " ");
-    const states = [...new Set(accepted.map((part) => (part.state === "reading" ? "waiting" : part.state)))];
-    const text = states.length ? `${say("up_accepted")} · ${states.map((state) => facts.words[`state_${state}`] ?? state).join(", ")}` : say("up_refused");
+    const several = job.parts.length > 1; // of an archive; a part is "1/its path there"
+    const inside = (part) => part.name.slice(part.name.indexOf("/") + 1);
+    if (several) said.push(element("div", {}, say("up_part", { accepted: accepted.length, all: job.parts.length })));
+    for (const part of refused.slice(0, 20)) said.push(element("div", {}, `${inside(part)}: ${part.why}`));
+    for (const part of accepted.filter((one) => one.why).slice(0, 20)) said.push(element("div", {}, several ? `${inside(part)}: ${part.why}` : part.why));
+    const studies = [...new Map(accepted.filter((part) => part.study).map((part) => [part.study, part]))];
+    if (facts.mayView) {
+      for (const [study, part] of studies.slice(0, 10)) said.push(element("a", { href: `/studies/${study}` }, several ? inside(part) : say("up_open")), " ");
+      if (studies.length > 10) said.push(element("a", { href: "/" }, say("up_more", { n: studies.length - 10 })));
+    }
+    const states = new Map();
+    for (const { state } of accepted) {
+      const word = facts.words[`state_${state === "reading" ? "waiting" : state}`] ?? state;
+      states.set(word, (states.get(word) ?? 0) + 1);
+    }
+    const told = [...states].map(([word, n]) => (several ? `${word} ${n}` : word)).join(", ");
+    const text = told ? `${say("up_accepted")} · ${told}` : say("up_refused");
     const made = element("span", {}, ...said);
     this.show(job.state === "running" ? "reading" : "done", text, made, refused.length > 0);
+    this.bar.hidden = !several || job.state !== "running";
+    this.bar.value = (100 * job.finished) / job.files;
   }
 }
 

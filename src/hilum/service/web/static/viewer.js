@@ -236,9 +236,12 @@ class RadiographViewer {
     pen.globalAlpha = 1;
   }
 
-  /** Finding and score beside a box, where no other words stand. */
+  /**
+   * The finding beside a box, where no other words stand. Its score stands in the list of boxes, which
+   * says what it is: here it would be taken for the probability.
+   */
   #label(pen, box, taken) {
-    const text = `${box.name} ${box.score.toFixed(2)}`;
+    const text = box.name;
     pen.font = "600 13px system-ui, sans-serif";
     const [wide, high] = [pen.measureText(text).width + 10, 20];
     const [left, top, , tall] = this.#onStage(box.corners);

@@ -131,7 +131,9 @@ document.addEventListener("viewer:change", (event) => {
 });
 addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() !== "f" || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (!visits.laid || event.target.closest("input:not([type=range]), textarea, select, dialog")) return;
+  const panes = $(".panes");
+  if (!panes || event.target.closest("input:not([type=range]), textarea, select, dialog")) return;
   event.preventDefault();
+  panes.scrollIntoView({ block: "nearest" }); // it may be below; once seen, it is loaded
   flip();
 });
