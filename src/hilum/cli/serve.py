@@ -234,7 +234,7 @@ def delete(
 ) -> None:
     """Delete studies with pictures, readings and verdicts; also while the server runs."""
     from hilum.errors import ServiceError
-    from hilum.service.deleting import delete_studies, studies_of
+    from hilum.service.deleting import any_of, delete_studies, studies_of
     from hilum.service.files import Files
 
     if bool(studies) == patient:
@@ -245,6 +245,8 @@ def delete(
             wanted = studies_of(store, typer.prompt("Patient ID", hide_input=True))
             if not wanted:
                 raise ServiceError("There is no study of that Patient ID.")
+        elif not any_of(store, wanted):
+            raise ServiceError("None of these studies is here; the id ends the address of a page.")
         if not yes:
             many = "1 study" if len(wanted) == 1 else f"{len(wanted):,} studies"
             typer.confirm(f"Delete {many} for ever?", abort=True)

@@ -75,6 +75,12 @@ def studies_of(store: Store, patient_id: str) -> list[str]:
         return list(session.scalars(select(Study.id).where(Study.patient_id == patient_id)))
 
 
+def any_of(store: Store, studies: Sequence[str]) -> bool:
+    """Whether at least one of these ids is a study's."""
+    with store.reading() as session:
+        return session.scalar(select(Study.id).where(Study.id.in_(studies)).limit(1)) is not None
+
+
 def remove_unused(store: Store, files: Files, digests: Iterable[str]) -> int:
     """Remove files of radiographs that no row speaks of; those in use are left for the next time.
 

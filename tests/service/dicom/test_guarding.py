@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -135,6 +136,21 @@ def test_silent_connections_do_not_lock_others_out_for_long(listening: Listening
         for wire in wires:
             wire.close()
     assert works(here, drawn)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a second loopback address")
+def test_one_silent_address_does_not_lock_others_out(listening: Listening, drawn: Drawn):
+    here = listening(associations=4)
+    from_there = {"source_address": ("127.0.0.2", 0)}
+    wires = [
+        socket.create_connection(("127.0.0.1", port_of(here)), **from_there) for _ in range(40)
+    ]
+    try:
+        assert ended(wires[-1])
+        assert works(here, drawn)  # at once
+    finally:
+        for wire in wires:
+            wire.close()
 
 
 def associates(here: Here) -> bool:

@@ -272,7 +272,8 @@ class GuardedServer(ThreadedAssociationServer):
 
     Attributes:
         limits: how much data may come.
-        connections: at most so many, associations or not; further ones are closed at once.
+        connections: at most so many, associations or not; further ones are closed at once. One
+            address may have three quarters as many as there may be associations before it asks.
     """
 
     daemon_threads = True
@@ -295,8 +296,13 @@ class GuardedServer(ThreadedAssociationServer):
         return client, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is room for one more."""
-        return len(self.active_associations) + len(self._shaking) < self.connections
+        """Whether there is room for one more, and for one more that is silent from there."""
+        address = client_address[0]
+        waiting = [one.requestor for one in self.active_associations if not one.is_established]
+        silent = sum(one.address_info is not None and one.address_info.address == address
+                     for one in waiting)  # fmt: skip
+        there = len(self.active_associations) + len(self._shaking)
+        return there < self.connections and silent < max(1, 3 * self.ae.maximum_associations // 4)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Shake hands where TLS is asked for; then begin."""
