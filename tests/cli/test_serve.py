@@ -53,6 +53,12 @@ def test_check_says_what_would_run(hilum, folder, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_check_knows_a_folder_of_another_server(hilum, folder):
+    (folder / "server.id").write_text("another")
+    done = hilum("serve", "check", "--folder", folder)
+    assert (done.status, "belongs to another server" in done.err) == (2, True)
+
+
 def test_check_says_what_is_wrong(hilum, tmp_path):
     toml = tmp_path / "hilum.toml"
     toml.write_text('[web]\nhost = "0.0.0.0"\n')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,17 +165,23 @@ def check(context: typer.Context) -> None:
     """
     from hilum.errors import ServiceError
     from hilum.service import starting
-    from hilum.service.store.migrating import state
+    from hilum.service.files import Files
+    from hilum.service.identity import fits
+    from hilum.service.store import Store
+    from hilum.service.store.migrating import head, state
 
     settings: Settings = context.obj
     if wrong := starting.check(settings):
         raise ServiceError(" ".join(wrong))
+    if (found := state(settings)) == f"revision {head()}":
+        with closing(Store(settings)) as store:
+            fits(store, Files(settings.folder))
     where = starting.addresses(settings)
     typer.echo(f"Page:     {where.page}")
     typer.echo(f"DICOM:    {where.dicom or 'off'}")
     typer.echo(f"Reads by: {starting.load_reader(settings)}")
     typer.echo(f"Folder:   {settings.folder}")
-    typer.echo(f"Database: {'SQLite' if settings.sqlite else 'PostgreSQL'}, {state(settings)}")
+    typer.echo(f"Database: {'SQLite' if settings.sqlite else 'PostgreSQL'}, {found}")
 
 
 @app.command()

@@ -142,7 +142,8 @@ class Files:
 
     def shards(self) -> list[str]:
         """The two digits with which SHA-256 of radiographs here begin."""
-        return sorted(path.name for path in (self.folder / "radiographs").iterdir())
+        all_of_them = self.folder / "radiographs"
+        return sorted(path.name for path in all_of_them.iterdir()) if all_of_them.is_dir() else []
 
     def radiographs(self, shard: str) -> list[str]:
         """SHA-256 of the radiographs of one shard."""

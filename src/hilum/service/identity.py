@@ -37,22 +37,34 @@ def same_server(store: Store, files: Files) -> None:
     Raises:
         ServiceError: they belong to different servers, or one of them was lost.
     """
-    path = files.folder / "server.id"
-    here = path.read_text("ascii").strip() if path.is_file() else ""
+    if not fits(store, files):
+        join(store, files, _named(files) or secrets.token_hex(16))
+
+
+def fits(store: Store, files: Files) -> bool:
+    """Whether a database and a folder belong together; False where they may be joined.
+
+    Raises:
+        ServiceError: as :func:`same_server`.
+    """
     with store.reading() as session:
         row = session.get(Fact, KEY)
-    if row is None:
-        if any(files.radiographs(shard) for shard in files.shards()):
-            raise ServiceError(
-                f"The database is new, and {files.folder} holds radiographs already: their "
-                f"database is another one. Give that, or restore a backup into an empty folder."
-            )
-        join(store, files, here or secrets.token_hex(16))
-    elif row.value != here:
+    if row is None and any(files.radiographs(shard) for shard in files.shards()):
+        raise ServiceError(
+            f"The database is new, and {files.folder} holds radiographs already: their "
+            f"database is another one. Give that, or restore a backup into an empty folder."
+        )
+    if row is not None and row.value != _named(files):
         raise ServiceError(
             f"The database belongs to another server than {files.folder}: the radiographs that it "
             f"speaks of do not lie there. Give the folder and the database of one server."
         )
+    return row is not None
+
+
+def _named(files: Files) -> str:
+    path = files.folder / "server.id"
+    return path.read_text("ascii").strip() if path.is_file() else ""
 
 
 def join(store: Store, files: Files, server: str) -> None:
