@@ -284,7 +284,7 @@ class GuardedServer(ThreadedAssociationServer):
 
     def __init__(self, *args: Any, limits: DataLimits, connections: int, **more: Any) -> None:
         self.limits, self.connections = limits, connections
-        self._shaking: set[int] = set()
+        self._coming: set[tuple[str, int]] = set()
         super().__init__(*args, **more, request_handler=_Connection)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
@@ -298,27 +298,30 @@ class GuardedServer(ThreadedAssociationServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Whether there is room for one more, and for one more that is silent from there."""
         address = client_address[0]
-        waiting = [one.requestor for one in self.active_associations if not one.is_established]
+        asking = [one.requestor for one in self.active_associations if not one.is_established]
         silent = sum(one.address_info is not None and one.address_info.address == address
-                     for one in waiting)  # fmt: skip
-        there = len(self.active_associations) + len(self._shaking)
-        return there < self.connections and silent < max(1, 3 * self.ae.maximum_associations // 4)
+                     for one in asking)  # fmt: skip
+        silent += sum(one[0] == address for one in list(self._coming))
+        there = len(self.active_associations) + len(self._coming)
+        room = there < self.connections and silent < max(1, 3 * self.ae.maximum_associations // 4)
+        if room:
+            self._coming.add(client_address)
+        return room
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Shake hands where TLS is asked for; then begin."""
-        if self.ssl_context is not None:
-            me = threading.get_ident()
-            self._shaking.add(me)
-            try:
-                request.settimeout(ASKING_S)
-                request = self.ssl_context.wrap_socket(request, server_side=True)
-                request.settimeout(self.ae.network_timeout)
-            except (OSError, ssl.SSLError):
-                self.shutdown_request(request)
-                return
-            finally:
-                self._shaking.discard(me)
-        super().process_request_thread(request, client_address)
+        try:
+            if self.ssl_context is not None:
+                try:
+                    request.settimeout(ASKING_S)
+                    request = self.ssl_context.wrap_socket(request, server_side=True)
+                    request.settimeout(self.ae.network_timeout)
+                except (OSError, ssl.SSLError):
+                    self.shutdown_request(request)
+                    return
+            super().process_request_thread(request, client_address)
+        finally:
+            self._coming.discard(client_address)  # by now it is among the associations, or gone
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log where it happened; socketserver would print what was sent."""
