@@ -29,7 +29,7 @@ EMBED_AT_MOST = 50
 INDEX_ROWS = 4000
 DETAIL_ROWS = 100
 REFUSED_ROWS = 1000
-_SCRIPTS = ("data.js", "table.js", "boxes.js", "viewer.js", "page.js")
+_SCRIPTS = ("data.js", "table.js", "boxes.js", "heatmap.js", "viewer.js", "page.js")
 
 
 class Page:

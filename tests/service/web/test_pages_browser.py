@@ -191,6 +191,13 @@ def test_the_picture_is_shown_with_all_its_grey_levels(browse, site: Site) -> No
     assert mean_grey(page) == pytest.approx(expected, abs=0.6)
 
 
+def redrawn(page):
+    """Wait until the picture was drawn anew: that is asked for with the next frame."""
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+
+
 def test_mouse_and_keys_change_the_view(browse, site: Site) -> None:
     page = browse(f"/studies/{site.studies['nasty']}")
     ready(page)
@@ -218,11 +225,12 @@ def test_mouse_and_keys_change_the_view(browse, site: Site) -> None:
 
     page.mouse.dblclick(x, y)
     assert state(page) == start
+    redrawn(page)
     before = mean_grey(page)
     page.focus("#stage")
     page.keyboard.press("i")
     until(page, "viewer.state.invert")
-    page.wait_for_timeout(100)
+    redrawn(page)
     assert mean_grey(page) == pytest.approx(255 - before, abs=1)
     assert page.is_checked("#invert")
     page.keyboard.press("+")

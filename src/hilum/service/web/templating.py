@@ -212,7 +212,7 @@ def _static(name: str) -> tuple[bytes, str]:
     """A file and a digest of it; the style of reports comes from there."""
     if "/" in name or "\\" in name or name.rsplit(".", 1)[-1] not in _TYPES:
         raise KeyError(name)
-    if name == "style.css":
+    if name in ("style.css", "heatmap.js"):  # those of every page of Hilum
         data = asset(name).encode("utf-8")
     else:
         data = (files("hilum.service.web") / "static" / name).read_bytes()
